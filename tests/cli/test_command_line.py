@@ -1,0 +1,48 @@
+"""`python -m zmq` itself, and `info`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from commands import zmq_command
+
+import zmq
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    done = zmq_command("--help", directory=tmp_path)
+    assert done.returncode == 0
+    for name in ("demo", "info", "bench"):
+        assert f"\n  {name} " in done.stdout
+
+
+def test_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
+    done = zmq_command("nonsense", directory=tmp_path)
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr and "demo" in done.stderr
+
+
+def test_commands_have_their_own_help(tmp_path: Path) -> None:
+    done = zmq_command("demo", "--help", directory=tmp_path)
+    assert done.returncode == 0
+    assert "python -m zmq demo" in done.stdout and "--transport" in done.stdout
+
+
+def test_info_says_what_a_bug_report_needs(tmp_path: Path) -> None:
+    done = zmq_command("info", directory=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for expected in (zmq.pyzmq_version(), zmq.zmq_version(), "origin", "curve", "ipc path"):
+        assert expected in done.stdout
+
+
+def test_info_as_json(tmp_path: Path) -> None:
+    done = zmq_command("info", "--json", directory=tmp_path)
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["versions"]["libzmq"] == zmq.zmq_version()
+    assert facts["limits"]["ipc path"] == zmq.IPC_PATH_MAX_LEN
+    assert facts["build"]["origin"]
+    for feature, there in facts["has"].items():
+        assert there is zmq.has(feature)

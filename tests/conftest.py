@@ -1,0 +1,114 @@
+"""Fixtures of the whole suite."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _prefer_installed_package() -> None:
+    """``python -m pytest`` puts the checkout first; without compiled modules in it, look past it."""
+    built = any(
+        (ROOT / "zmq" / "_core" / f"_lib{suffix}").exists()
+        for suffix in importlib.machinery.EXTENSION_SUFFIXES
+    )
+    if not built:
+        sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
+
+
+_prefer_installed_package()
+
+import zmq  # noqa: E402  the path must be right first
+
+from helpers import (  # noqa: E402
+    PATIENCE,
+    TRANSPORTS,
+    Background,
+    Child,
+    MakePair,
+    MakeSocket,
+    RunChild,
+    bind_any,
+    child_process,
+)
+
+
+def pytest_report_header() -> str:
+    return f"zmq {zmq.__version__} from {zmq.__file__}, libzmq {zmq.zmq_version()}"
+
+
+def end_context(context: zmq.Context[Any], bound: float = 10.0) -> None:
+    """Destroy in a thread, so that a hang is a failure and not the end of the run."""
+    Background(context.destroy, 0).result(bound)
+
+
+@pytest.fixture
+def ctx() -> Iterator[zmq.SyncContext]:
+    """A context of its own; what is left open is closed, and that must not take long."""
+    context: zmq.SyncContext = zmq.Context()
+    yield context
+    end_context(context)
+    assert context.closed
+
+
+@pytest.fixture
+def socket(ctx: zmq.SyncContext) -> Iterator[MakeSocket]:
+    """Make sockets that do not linger and give up after PATIENCE; they are closed at the end."""
+    made: list[zmq.SyncSocket] = []
+
+    def make(kind: int, **kwargs: Any) -> zmq.SyncSocket:
+        one = ctx.socket(kind, **kwargs)
+        made.append(one)
+        one.setsockopt(zmq.LINGER, 0)
+        one.setsockopt(zmq.RCVTIMEO, PATIENCE)
+        one.setsockopt(zmq.SNDTIMEO, PATIENCE)
+        return one
+
+    yield make
+    for one in made:
+        one.close(0)
+
+
+@pytest.fixture
+def pair(socket: MakeSocket) -> MakePair:
+    """Make connected pairs: the first one is bound, the second one connected."""
+
+    def make(
+        bound: int = zmq.PAIR, connected: int = zmq.PAIR, transport: str = "inproc"
+    ) -> tuple[zmq.SyncSocket, zmq.SyncSocket]:
+        first, second = socket(bound), socket(connected)
+        second.connect(bind_any(first, transport))
+        return first, second
+
+    return make
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> str:
+    """Each transport in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def run_child(tmp_path: Path) -> RunChild:
+    """Run a program in a process of its own, with a hard limit."""
+
+    def run(
+        script: str,
+        *args: str,
+        timeout: float = 20.0,
+        options: Sequence[str] = (),
+        env: dict[str, str] | None = None,
+        stdin: str | None = None,
+    ) -> Child:
+        with child_process(tmp_path, script, *args, options=options, env=env) as child:
+            return child.finish(timeout, stdin)
+
+    return run

@@ -1,0 +1,255 @@
+"""Context: what every flavour shares. A flavour names its socket class and has an instance slot of its own."""
+
+from __future__ import annotations
+
+import os
+import types
+import warnings
+from _thread import allocate_lock
+from weakref import WeakSet
+
+from ._attributes import AttributeSetter
+from ._core.context import Context as _Context
+from ._core.handle import exiting
+from .constants import ContextOption, Errno, SocketOption
+from .error import ZMQError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Generic, TypeVar, overload
+
+    from typing_extensions import Self
+
+    from ._core.socket import Socket as _Socket
+
+    _S = TypeVar("_S", bound="_Socket", covariant=True)
+    _OtherS = TypeVar("_OtherS", bound="_Socket")
+    _Base = Generic[_S]
+else:
+    _Base = object  # importing typing would cost a third of `import zmq`
+
+
+def cast_int_addr(n: Any) -> int:
+    """Return an address as an int.
+
+    Args:
+        n: int, or a cffi pointer.
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(n, int):
+        return n
+    if type(n).__module__ == "_cffi_backend":
+        import cffi  # whoever made the pointer has it
+
+        return int(cffi.FFI().cast("size_t", n))
+    raise ValueError(f"cannot take {n!r} for the address of a context or socket: give its `underlying`")
+
+
+class Context(_Context, AttributeSetter, _Base):
+    """The container of sockets and their I/O threads; a process rarely needs more than one.
+
+    Args:
+        io_threads: I/O threads to start with the first socket (int, default 1); or a Context to shadow.
+        shadow: address (int), or Context, to be used instead of a new one.
+    Raises:
+        ZMQError: EINVAL for a negative number (zmq_ctx_set(3)). ValueError: nothing that can be shadowed.
+
+    Options are attributes: ``ctx.max_sockets = 4096``. A socket option set here, ``ctx.linger = 0``, is the default of sockets
+    made later. Contexts are thread safe.
+    """
+
+    sockopts: dict[int, Any]
+    _sockets: WeakSet[Any]
+    _instance: Any = None
+    _instance_lock = allocate_lock()
+    _instance_pid: int | None = None
+    _shadow: bool = False
+    _shadow_obj: Any = None
+    _socket_class: Callable[..., Any]
+    _repr_cls = "zmq.Context"
+
+    if not TYPE_CHECKING:
+        __class_getitem__ = classmethod(types.GenericAlias)
+
+    def __init__(self, io_threads: int | Context[Any] = 1, shadow: Any = 0) -> None:
+        if isinstance(io_threads, _Context):
+            shadow, io_threads = io_threads, 1
+        if shadow:
+            if isinstance(shadow, _Context):
+                self._shadow_obj = shadow
+                shadow = shadow.underlying
+            super().__init__(shadow=cast_int_addr(shadow))
+            self._shadow = True
+        else:
+            super().__init__(io_threads)
+        self.sockopts = {}
+        self._sockets = WeakSet()
+
+    def __del__(self) -> None:
+        if "sockopts" in self.__dict__ and not (self._shadow or self.closed or self._forked or exiting()):
+            warnings.warn(f"Unclosed context {self}", ResourceWarning, stacklevel=2, source=self)
+
+    def __repr__(self) -> str:
+        name = type(self).__dict__.get("_repr_cls") or f"{type(self).__module__}.{type(self).__name__}"
+        count = len(self.__dict__.get("_sockets", ()))
+        held = "" if count == 0 else "1 socket" if count == 1 else f"{count} sockets"
+        return f"<{name}({held}) at {hex(id(self))}{' closed' if self.closed else ''}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, exc_type: object, exc_value: object, traceback: object) -> None:
+        for socket in self._open_sockets():
+            warnings.warn(f"Destroying context with unclosed socket {socket}", ResourceWarning, stacklevel=2, source=socket)
+        self.destroy()
+
+    def __copy__(self, memo: object = None) -> Self:
+        """Return a shadow of this context."""
+        return type(self).shadow(self)
+
+    __deepcopy__ = __copy__
+
+    @classmethod
+    def shadow(cls, address: Any) -> Self:
+        """Return another object for an existing context.
+
+        Args:
+            address: int (see `underlying`), Context, or cffi pointer.
+        Raises:
+            ValueError: anything else.
+
+        Collecting the shadow leaves the context alone; terminating it terminates the context for both.
+        """
+        return cls(shadow=address)
+
+    @classmethod
+    def shadow_pyczmq(cls, ctx: Any) -> Self:
+        """Return a context over one of pyczmq, a package that is no longer developed.
+
+        Args:
+            ctx: a pyczmq context. ImportError without that package.
+        """
+        from pyczmq import zctx  # type: ignore[import-not-found]  # gone from the index
+
+        return cls(shadow=cast_int_addr(zctx.underlying(ctx)))
+
+    @classmethod
+    def instance(cls, io_threads: int = 1) -> Self:
+        """Return the process-wide context: a new one the first time, after it was closed, and in a forked child.
+
+        Args:
+            io_threads: used only when a context is made.
+        """
+
+        def usable(found: Any) -> bool:
+            return found is not None and cls._instance_pid == os.getpid() and not found.closed
+
+        if not usable(cls._instance):
+            with Context._instance_lock:
+                if not usable(cls._instance):
+                    cls._instance = cls(io_threads=io_threads)
+                    cls._instance_pid = os.getpid()
+        instance: Self = cls._instance
+        return instance
+
+    # ---------------------------------------------------------------- sockets
+
+    if TYPE_CHECKING:
+
+        @overload
+        def socket(self, socket_type: int, socket_class: Callable[..., _OtherS], **kwargs: Any) -> _OtherS: ...
+        @overload
+        def socket(self, socket_type: int, socket_class: None = None, **kwargs: Any) -> _S: ...
+
+    def socket(self, socket_type: int, socket_class: Any = None, **kwargs: Any) -> Any:
+        """Make a socket of this context.
+
+        Args:
+            socket_type: a zmq.SocketType. socket_class: instead of the context's own. **kwargs: for the class.
+        Returns:
+            The socket, with the context's default options where they fit its type.
+        Raises:
+            ZMQError: ENOTSUP, the context is closed; EINVAL, no such type; EMFILE, too many sockets (zmq_socket(3)).
+        """
+        if self.closed:
+            raise ZMQError(Errno.ENOTSUP, "context is closed: make a new one with zmq.Context()")
+        socket = (socket_class or self._socket_class)(self, socket_type, **kwargs)
+        for option, value in self.sockopts.items():
+            try:
+                socket.setsockopt(option, value)
+            except ZMQError:
+                continue  # an option of other socket types
+        self._add_socket(socket)
+        return socket
+
+    def _add_socket(self, socket: Any) -> None:
+        self._sockets.add(socket)
+
+    def _rm_socket(self, socket: Any) -> None:
+        self._sockets.discard(socket)
+
+    def _open_sockets(self) -> list[Any]:
+        return [socket for socket in self._sockets if not socket.closed]
+
+    def destroy(self, linger: int | None = None) -> None:
+        """Close every socket of this context, then terminate it.
+
+        Args:
+            linger: milliseconds for each socket's unsent messages; None leaves their LINGER as it is.
+
+        Blocks while messages linger. Another thread that blocks in one of the sockets gets ENOTSOCK or ContextTerminated.
+        """
+        if self.closed:
+            return
+        for socket in self._open_sockets():
+            socket.close(linger=linger)
+        self.term()
+
+    # ---------------------------------------------------------------- options
+
+    def setsockopt(self, opt: int, value: Any) -> None:
+        """Set the default of a socket option, for sockets made from now on.
+
+        Args:
+            opt: a zmq.SocketOption. value: as for Socket.set; checked when a socket is made.
+        """
+        self.sockopts[opt] = value
+
+    def getsockopt(self, opt: int) -> Any:
+        """Return the default of a socket option; KeyError when none was set here."""
+        return self.sockopts[opt]
+
+    def _option_named(self, key: str) -> int:
+        name = key.upper()
+        if name in ContextOption.__members__:
+            return ContextOption[name]
+        if name in SocketOption.__members__:
+            return SocketOption[name]
+        return super()._option_named(key)
+
+    def _get_attr_opt(self, name: str, opt: int) -> Any:
+        if isinstance(opt, ContextOption):
+            return self.get(opt)
+        if opt not in self.sockopts:
+            raise AttributeError(name)
+        return self.sockopts[opt]
+
+    def _set_attr_opt(self, name: str, opt: int, value: Any) -> None:
+        if isinstance(opt, ContextOption):
+            self.set(opt, value)
+        else:
+            self.sockopts[opt] = value
+
+    def __delattr__(self, key: str) -> None:
+        if key in self.__dict__ or hasattr(type(self), key):
+            object.__delattr__(self, key)
+            return
+        option = self._option_named(key)
+        if not isinstance(option, SocketOption) or option not in self.sockopts:
+            raise AttributeError(key.upper())
+        del self.sockopts[option]
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *ContextOption.__members__]

@@ -1,0 +1,1 @@
+"""The compiled core: libzmq wrapped in small modules, of which only ``_lib`` is linked with it."""

@@ -1,0 +1,481 @@
+"""libzmq, one checked function per call; the only module that is linked with it.
+
+Nothing here waits for a peer except `try_context_term` and `try_poll`: the wait itself is done on descriptors (see handle.pyx), so
+that signals, deadlines and other threads keep their say.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_SetObject
+from libc.errno cimport EINTR, EINVAL, ENOMEM, errno
+from libc.stdint cimport int64_t, uint32_t
+from libc.string cimport memcpy
+
+from . cimport libzmq as z
+from .libzmq cimport fd_t, zmq_free_fn, zmq_msg_t, zmq_pollitem_t
+
+from zmq import error as _error
+
+cdef extern from "Python.h":
+    ctypedef struct PyThread_type_lock
+    unsigned long PyThread_start_new_thread(void (*function)(void *) noexcept nogil, void *argument)
+
+cdef extern from *:
+    """
+    #include <stddef.h>
+    #ifndef _WIN32
+    #include <sys/un.h>
+    #include <signal.h>
+    #define PYZMQ_IPC_PATH_MAX_LEN (sizeof(((struct sockaddr_un *) 0)->sun_path) - 1)
+    #else
+    #define PYZMQ_IPC_PATH_MAX_LEN 107
+    #endif
+    #ifndef ZMQ_BUILD_ORIGIN
+    #define ZMQ_BUILD_ORIGIN "unknown"
+    #endif
+    #ifndef ZMQ_BUILD_DETAIL
+    #define ZMQ_BUILD_DETAIL ""
+    #endif
+    #ifndef ZMQ_BUILD_FLAGS
+    #define ZMQ_BUILD_FLAGS ""
+    #endif
+    #if defined __clang__
+    #define PYZMQ_COMPILER "clang " __clang_version__
+    #elif defined __GNUC__
+    #define PYZMQ_COMPILER "gcc " __VERSION__
+    #elif defined _MSC_VER
+    #define PYZMQ_COMPILER "MSVC"
+    #else
+    #define PYZMQ_COMPILER "unknown"
+    #endif
+
+    /* The detached thread must take no signal: a handler's EINTR belongs to the threads of the program. */
+    static void pyzmq_term_in_thread(void *context)
+    {
+    #ifndef _WIN32
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, NULL);
+    #endif
+        while (zmq_ctx_term(context) != 0 && zmq_errno() == EINTR) {
+        }
+    }
+    """
+    int PYZMQ_IPC_PATH_MAX_LEN
+    const char *ZMQ_BUILD_ORIGIN
+    const char *ZMQ_BUILD_DETAIL
+    const char *ZMQ_BUILD_FLAGS
+    const char *PYZMQ_COMPILER
+    const char *CYTHON_VERSION "CYTHON_ABI"
+    void pyzmq_term_in_thread(void *context) noexcept nogil
+
+IPC_PATH_MAX_LEN = PYZMQ_IPC_PATH_MAX_LEN
+PYZMQ_DRAFT_API = bool(z.COMPAT_DRAFT_API)
+
+# Copies up to this size keep the GIL: giving it up and taking it back costs about as much as copying 32 KiB, and under contention
+# far more (tests/bench, tcp_push_pull_64k).
+cdef enum:
+    COPY_WITHOUT_GIL = 32 * 1024
+
+
+# ---------------------------------------------------------------- errors
+
+cdef int fail(int number) except -1:
+    """Raise the exception of this errno."""
+    error = _error.error_for(number)
+    PyErr_SetObject(type(error), error)
+    return -1
+
+
+cdef int fail_with(int number, str message) except -1:
+    """Raise the exception of this errno with a text of its own."""
+    error = _error.error_for(number, message)
+    PyErr_SetObject(type(error), error)
+    return -1
+
+
+cdef int _failed() except -1 with gil:
+    return fail(z.zmq_errno())
+
+
+cdef int _out_of_memory() except -1 with gil:
+    raise MemoryError("libzmq has no memory for the message")
+
+
+# ---------------------------------------------------------------- messages
+
+cdef void msg_init(zmq_msg_t *msg) noexcept nogil:
+    z.zmq_msg_init(msg)
+
+
+cdef int msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) except -1 nogil:
+    if z.zmq_msg_init_size(msg, size) != 0:
+        return _out_of_memory()
+    if size:
+        memcpy(z.zmq_msg_data(msg), data, size)
+    return 0
+
+
+cdef int msg_init_lent(zmq_msg_t *msg, void *data, size_t size, zmq_free_fn *release, void *hint) except -1 nogil:
+    if z.zmq_msg_init_data(msg, data, size, release, hint) != 0:
+        return _out_of_memory()
+    return 0
+
+
+cdef void msg_close(zmq_msg_t *msg) noexcept nogil:
+    z.zmq_msg_close(msg)
+
+
+cdef void msg_move(zmq_msg_t *to, zmq_msg_t *source) noexcept nogil:
+    z.zmq_msg_move(to, source)
+
+
+cdef int msg_copy(zmq_msg_t *to, zmq_msg_t *source) except -1 nogil:
+    if z.zmq_msg_copy(to, source) != 0:
+        return _failed()
+    return 0
+
+
+cdef void *msg_data(zmq_msg_t *msg) noexcept nogil:
+    return z.zmq_msg_data(msg)
+
+
+cdef size_t msg_size(zmq_msg_t *msg) noexcept nogil:
+    return z.zmq_msg_size(msg)
+
+
+cdef bint msg_more(zmq_msg_t *msg) noexcept nogil:
+    return z.zmq_msg_more(msg) != 0
+
+
+cdef int msg_get(zmq_msg_t *msg, int option) except -1:
+    cdef int value = z.zmq_msg_get(msg, option)
+    if value < 0:
+        return _failed()
+    return value
+
+
+cdef int msg_set(zmq_msg_t *msg, int option, int value) except -1:
+    if z.zmq_msg_set(msg, option, value) != 0:
+        return _failed()
+    return 0
+
+
+cdef bint msg_shared(zmq_msg_t *msg) noexcept nogil:
+    return z.zmq_msg_get(msg, z.ZMQ_SHARED) == 1
+
+
+cdef bint msg_from_network(zmq_msg_t *msg) noexcept nogil:
+    """Only the engines of a network transport attach metadata; a socket strips it from what it sends on."""
+    return (z.zmq_msg_gets(msg, b"Socket-Type") != NULL) or (z.zmq_msg_gets(msg, b"Peer-Address") != NULL)
+
+
+cdef const char *msg_property(zmq_msg_t *msg, const char *name) except NULL:
+    cdef const char *value = z.zmq_msg_gets(msg, name)
+    if value == NULL:
+        _failed()
+        return NULL
+    return value
+
+
+cdef int msg_set_routing_id(zmq_msg_t *msg, uint32_t routing_id) except -1:
+    if z.zmq_msg_set_routing_id(msg, routing_id) != 0:
+        return _failed()
+    return 0
+
+
+cdef uint32_t msg_routing_id(zmq_msg_t *msg) noexcept nogil:
+    return z.zmq_msg_routing_id(msg)
+
+
+cdef int msg_set_group(zmq_msg_t *msg, const char *group) except -1:
+    if z.zmq_msg_set_group(msg, group) != 0:
+        return _failed()
+    return 0
+
+
+cdef const char *msg_group(zmq_msg_t *msg) noexcept nogil:
+    return z.zmq_msg_group(msg)
+
+
+# ---------------------------------------------------------------- a message through a socket
+
+cdef int try_send(void *socket, zmq_msg_t *msg, int flags) noexcept nogil:
+    """Hand the message over (it is then empty), or leave it as it was and return -errno."""
+    cdef int error
+    while z.zmq_msg_send(msg, socket, flags | z.ZMQ_DONTWAIT) < 0:
+        error = z.zmq_errno()
+        if error != EINTR:
+            return -error
+    return 0
+
+
+cdef int try_send_copy(void *socket, const void *data, size_t size, int flags) noexcept nogil:
+    cdef zmq_msg_t msg
+    cdef int rc
+    if z.zmq_msg_init_size(&msg, size) != 0:
+        return -ENOMEM
+    memcpy(z.zmq_msg_data(&msg), data, size)
+    rc = try_send(socket, &msg, flags)
+    if rc < 0:
+        z.zmq_msg_close(&msg)
+    return rc
+
+
+cdef int try_send_parts(void *socket, zmq_msg_t *parts, Py_ssize_t count, int flags, Py_ssize_t *sent) noexcept nogil:
+    """Send parts from sent[0] on and count them there; `flags` are those of the last part."""
+    cdef int rc
+    while sent[0] < count:
+        rc = try_send(socket, &parts[sent[0]], flags if sent[0] == count - 1 else flags | z.ZMQ_SNDMORE)
+        if rc < 0:
+            return rc
+        sent[0] += 1
+    return 0
+
+
+cdef Py_ssize_t try_recv_parts(void *socket, zmq_msg_t *parts, Py_ssize_t capacity) noexcept nogil:
+    """Receive up to the end of the message, or until `parts` is full: how many, or -errno when there is not even one.
+
+    A message is there whole or not at all (zmq_msg_recv(3)), so that only its first part can be waited for.
+    """
+    cdef Py_ssize_t count = 0
+    cdef Py_ssize_t size
+    while count < capacity:
+        size = try_recv(socket, &parts[count])
+        if size < 0:
+            return count if count else size
+        count += 1
+        if not z.zmq_msg_more(&parts[count - 1]):
+            break
+    return count
+
+
+cdef Py_ssize_t try_recv(void *socket, zmq_msg_t *msg) noexcept nogil:
+    """Initialise `msg` and receive into it: its size, or -errno with nothing left to close."""
+    cdef int error
+    z.zmq_msg_init(msg)
+    while z.zmq_msg_recv(msg, socket, z.ZMQ_DONTWAIT) < 0:
+        error = z.zmq_errno()
+        if error != EINTR:
+            z.zmq_msg_close(msg)
+            return -error
+    # zmq_msg_recv returns an int, cut at 2 GiB
+    return z.zmq_msg_size(msg)
+
+
+cdef object take_bytes(zmq_msg_t *msg):
+    """The content as bytes; the message is closed."""
+    cdef size_t size = z.zmq_msg_size(msg)
+    cdef object content
+    try:
+        if size <= COPY_WITHOUT_GIL:
+            return PyBytes_FromStringAndSize(<const char *> z.zmq_msg_data(msg), size)
+        content = PyBytes_FromStringAndSize(NULL, size)
+        _copy_out(PyBytes_AS_STRING(content), msg, size)
+        return content
+    finally:
+        z.zmq_msg_close(msg)
+
+
+cdef void _copy_out(char *to, zmq_msg_t *msg, size_t size) noexcept:
+    with nogil:
+        memcpy(to, z.zmq_msg_data(msg), size)
+
+
+# ---------------------------------------------------------------- sockets
+
+cdef void *socket_new(void *context, int type) except NULL:
+    cdef void *socket = z.zmq_socket(context, type)
+    if socket == NULL:
+        _failed()
+        return NULL
+    return socket
+
+
+cdef int socket_close(void *socket) noexcept nogil:
+    return z.zmq_close(socket)
+
+
+cdef int try_getsockopt(void *socket, int option, void *value, size_t *size) noexcept nogil:
+    cdef int error
+    while z.zmq_getsockopt(socket, option, value, size) != 0:
+        error = z.zmq_errno()
+        if error != EINTR:
+            return -error
+    return 0
+
+
+cdef int setsockopt(void *socket, int option, const void *value, size_t size) except -1:
+    if z.zmq_setsockopt(socket, option, value, size) != 0:
+        return _failed()
+    return 0
+
+
+cdef int try_events(void *socket) noexcept nogil:
+    cdef int events = 0
+    cdef size_t size = sizeof(int)
+    cdef int rc = try_getsockopt(socket, z.ZMQ_EVENTS, &events, &size)
+    return rc if rc < 0 else events
+
+
+cdef int try_bind(void *socket, const char *address) noexcept nogil:
+    return _tried(z.zmq_bind(socket, address))
+
+
+cdef int try_connect(void *socket, const char *address) noexcept nogil:
+    return _tried(z.zmq_connect(socket, address))
+
+
+cdef int try_unbind(void *socket, const char *address) noexcept nogil:
+    return _tried(z.zmq_unbind(socket, address))
+
+
+cdef int try_disconnect(void *socket, const char *address) noexcept nogil:
+    return _tried(z.zmq_disconnect(socket, address))
+
+
+cdef int _tried(int rc) noexcept nogil:
+    return -z.zmq_errno() if rc != 0 else 0
+
+
+cdef int socket_monitor(void *socket, const char *address, int events) except -1:
+    if z.zmq_socket_monitor(socket, address, events) != 0:
+        return _failed()
+    return 0
+
+
+cdef int socket_join(void *socket, const char *group) except -1:
+    if z.zmq_join(socket, group) != 0:
+        return _failed()
+    return 0
+
+
+cdef int socket_leave(void *socket, const char *group) except -1:
+    if z.zmq_leave(socket, group) != 0:
+        return _failed()
+    return 0
+
+
+cdef fd_t socket_poller_fd(void *socket, void **poller) except? -1:
+    """The descriptor of a thread-safe socket, which has none itself: that of a poller kept for it."""
+    cdef fd_t fd = 0
+    if poller[0] == NULL:
+        poller[0] = z.zmq_poller_new()
+        if poller[0] == NULL:
+            _failed()
+            return -1
+        if z.zmq_poller_add(poller[0], socket, NULL, z.ZMQ_POLLIN) != 0:
+            error = z.zmq_errno()
+            z.zmq_poller_destroy(poller)
+            fail(error)
+            return -1
+    if z.zmq_poller_fd(poller[0], &fd) != 0:
+        _failed()
+        return -1
+    return fd
+
+
+cdef void poller_destroy(void **poller) noexcept nogil:
+    if poller[0] != NULL:
+        z.zmq_poller_destroy(poller)
+        poller[0] = NULL
+
+
+cdef int try_poll(zmq_pollitem_t *items, int count, int64_t timeout_ns) noexcept nogil:
+    """zmq_poll: the number of ready items or -errno (EINTR included). Only for thread-safe sockets, which have no descriptor."""
+    cdef long timeout = -1 if timeout_ns < 0 else <long> ((timeout_ns + 999999) // 1000000)
+    cdef int ready = z.zmq_poll(items, count, timeout)
+    return ready if ready >= 0 else -z.zmq_errno()
+
+
+# ---------------------------------------------------------------- contexts
+
+cdef void *context_new() except NULL:
+    cdef void *context = z.zmq_ctx_new()
+    if context == NULL:
+        _failed()
+        return NULL
+    return context
+
+
+cdef int try_context_term(void *context) noexcept nogil:
+    return _tried(z.zmq_ctx_term(context))
+
+
+cdef void context_term_detached(void *context) noexcept:
+    """Terminate in a native thread that nobody waits for: collecting a context must not block."""
+    PyThread_start_new_thread(pyzmq_term_in_thread, context)
+
+
+cdef int context_set(void *context, int option, int value) except -1:
+    if z.zmq_ctx_set(context, option, value) != 0:
+        return _failed()
+    return 0
+
+
+cdef int context_get(void *context, int option) except? -1:
+    cdef int value = z.zmq_ctx_get(context, option)
+    if value == -1 and z.zmq_errno() == EINVAL:
+        return _failed()
+    return value
+
+
+# ---------------------------------------------------------------- curve
+
+cdef int curve_keypair(char *public_key, char *secret_key) except -1:
+    if z.zmq_curve_keypair(public_key, secret_key) != 0:
+        return _failed()
+    return 0
+
+
+cdef int curve_public(char *public_key, const char *secret_key) except -1:
+    if z.zmq_curve_public(public_key, secret_key) != 0:
+        return _failed()
+    return 0
+
+
+# ---------------------------------------------------------------- seen from Python
+
+def zmq_version_info():
+    """Return the version of the libzmq in use as (major, minor, patch)."""
+    cdef int major = 0, minor = 0, patch = 0
+    z.zmq_version(&major, &minor, &patch)
+    return major, minor, patch
+
+
+def zmq_errno():
+    """Return the errno that libzmq set last in this thread (zmq_errno(3))."""
+    return z.zmq_errno()
+
+
+def strerror(int errno):
+    """Return libzmq's text for an error number, its own codes included (zmq_strerror(3)).
+
+    Args:
+        errno: any int.
+    """
+    return z.zmq_strerror(errno).decode("utf-8", "replace")
+
+
+def has(str capability):
+    """Tell whether libzmq was built with a capability (zmq_has(3)).
+
+    Args:
+        capability: "ipc", "curve", "pgm", "norm", "gssapi", "draft", ...; an unknown one is False.
+    """
+    cdef bytes name = capability.encode("utf-8")
+    return bool(z.zmq_has(name))
+
+
+def build_info():
+    """Return how this module was built: where libzmq came from, its version then, flags, compiler, Cython."""
+    return {
+        "origin": (<bytes> ZMQ_BUILD_ORIGIN).decode(),
+        "detail": (<bytes> ZMQ_BUILD_DETAIL).decode(),
+        "flags": (<bytes> ZMQ_BUILD_FLAGS).decode(),
+        "compiled_version": f"{z.ZMQ_VERSION_MAJOR}.{z.ZMQ_VERSION_MINOR}.{z.ZMQ_VERSION_PATCH}",
+        "compiler": (<bytes> PYZMQ_COMPILER).decode(),
+        "cython": (<bytes> CYTHON_VERSION).decode(),
+    }
+
+
+_error._install(strerror, zmq_errno, zmq_version_info())

@@ -1,0 +1,87 @@
+"""Context: the libzmq context as a Python object."""
+
+from . cimport _lib
+from .handle cimport closed_context, context_adopt, context_enter, context_open, context_shut
+
+
+from zmq.constants import ContextOption
+
+cdef int IO_THREADS = ContextOption.IO_THREADS
+
+
+cdef class Context:
+    """A libzmq context, without the conveniences of zmq.Context.
+
+    Args:
+        io_threads: I/O threads to start with the first socket; 0 is enough for inproc.
+        shadow: the address of an existing context, to be used instead of a new one; 0 makes a new one.
+    Raises:
+        ZMQError: EINVAL for a negative number of threads (zmq_ctx_set(3)).
+    """
+
+    def __cinit__(self, *args, **kwargs):
+        # subclasses may have any signature: the arguments are __init__'s
+        self.handle = closed_context()
+
+    def __init__(self, int io_threads=1, size_t shadow=0):
+        if shadow:
+            self.handle = context_adopt(shadow)
+            return
+        handle = context_open()
+        _lib.context_set(context_enter(handle), IO_THREADS, io_threads)
+        self.handle = handle
+
+    @property
+    def underlying(self):
+        """The address of the libzmq context; 0 once closed."""
+        return <size_t> self.handle.ptr
+
+    @property
+    def closed(self):
+        """Whether the context was terminated."""
+        return self.handle.closed
+
+    @property
+    def _forked(self):
+        return self.handle.forked
+
+    def set(self, int option, optval):
+        """Set an option of the context.
+
+        Args:
+            option: a zmq.ContextOption. optval: int.
+        Raises:
+            ZMQError: EINVAL, an option that cannot be set or a value out of its range (zmq_ctx_set(3)).
+            RuntimeError: the context is closed. TypeError: optval is no int.
+        """
+        if not isinstance(optval, int):
+            raise TypeError(f"context option {option} needs an int, not {type(optval).__name__}")
+        self._check_open()
+        _lib.context_set(context_enter(self.handle), option, optval)
+
+    def get(self, int option):
+        """Return an option of the context as an int.
+
+        Args:
+            option: a zmq.ContextOption.
+        Raises:
+            ZMQError: EINVAL for an option that cannot be read (zmq_ctx_get(3)). RuntimeError: the context is closed.
+        """
+        self._check_open()
+        return _lib.context_get(context_enter(self.handle), option)
+
+    cdef int _check_open(self) except -1:
+        if self.handle.closed:
+            raise RuntimeError("context is closed: make a new one with zmq.Context()")
+        return 0
+
+    def term(self):
+        """Terminate the context: block until its sockets are closed and their lingering messages gone.
+
+        Calls that block in its sockets meanwhile raise ContextTerminated (zmq_ctx_term(3)). Terminating twice is nothing, as is
+        terminating a context that a forked child inherited.
+        """
+        context_shut(self.handle)
+
+    def __reduce__(self):
+        raise TypeError("a Context belongs to its process and cannot be pickled: make one where it is needed")

@@ -1,0 +1,130 @@
+# Who may touch a libzmq socket or context, and the one way to wait for it.
+
+from libc.stdint cimport int64_t
+
+from .libzmq cimport fd_t
+
+cdef extern from "atomics.h" nogil:
+    ctypedef long atomic_long_t
+    long atomic_load_long(atomic_long_t *p)
+    void atomic_store_long(atomic_long_t *p, long value)
+    long atomic_add_long(atomic_long_t *p, long value)
+    void *atomic_load_ptr(void **p)
+    void *atomic_swap_ptr(void **p, void *value)
+
+cdef extern from "wait.h" nogil:
+    ctypedef int wait_fd
+    ctypedef struct wait_item:
+        wait_fd fd
+        short events
+        short revents
+    ctypedef struct wait_waker:
+        int reader
+        int writer
+    int WAIT_FOREVER
+    int64_t WAIT_SLICE_NS
+    int POLLIN
+    int POLLOUT
+    int POLLERR
+    int POLLPRI
+    int POLLHUP
+    int POLLNVAL
+    int64_t wait_now_ns()
+    int wait_poll(wait_item *items, unsigned count, int64_t timeout_ns)
+    void wait_sleep_ns(int64_t ns)
+    void wait_waker_open(wait_waker *waker)
+    void wait_waker_close(wait_waker *waker)
+    void wait_waker_wake(wait_waker *waker)
+    void wait_waker_drain(wait_waker *waker)
+
+cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define HANDLE_PER_CALL 1
+    #else
+    #define HANDLE_PER_CALL 0
+    #endif
+    """
+    bint HANDLE_PER_CALL
+
+
+cdef struct Waker:
+    wait_waker fds
+    Waker *next
+
+
+cdef class ContextHandle:
+    cdef void *ptr               # NULL from the start of term() on
+    cdef void *terminating       # the same while a thread is inside zmq_ctx_term
+    cdef readonly bint closed
+    cdef readonly bint forked    # inherited through fork(): must never be touched again
+    cdef bint foreign            # made by other code: not ours to terminate when collected
+    cdef object lock             # of the thread that is inside zmq_ctx_term
+    # intrusive list of all handles, borrowed both ways: see _Registry
+    cdef void *next_handle
+    cdef void *previous_handle
+
+
+cdef class SocketHandle:
+    cdef void *ptr               # NULL when closed, and while a thread waits in the socket (free-threaded: is in any call)
+    cdef void *parked            # the socket of `owner`, meanwhile
+    cdef unsigned long owner     # the thread that waits (free-threaded: is in a call); 0: none
+    cdef int depth               # calls of `owner` nested by signal handlers
+    cdef atomic_long_t users     # threads inside a thread-safe socket
+    cdef Waker *waker            # ends the owner's wait
+    cdef bint closing            # another thread closes: leave at once
+    cdef readonly bint closed
+    cdef readonly bint forked
+    cdef bint foreign            # made by other code: not ours to close when collected
+    cdef readonly int type
+    cdef bint thread_safe        # of a draft type that libzmq locks itself; it has no descriptor
+    cdef fd_t fd
+    cdef void *poller            # gives a thread-safe socket a descriptor; NULL until asked for
+    cdef readonly ContextHandle context
+    cdef object __weakref__
+    # intrusive list of all handles, borrowed both ways: see _Registry
+    cdef void *next_handle
+    cdef void *previous_handle
+
+
+cdef void *enter_slow(SocketHandle handle) except NULL
+cdef void leave_slow(SocketHandle handle) noexcept
+cdef int hold(SocketHandle handle, void *ptr, Waker *waker) noexcept
+cdef void let_go(SocketHandle handle) noexcept
+cdef int check_held(SocketHandle handle) except -1
+cdef Waker *waker_get() noexcept
+cdef void waker_put(Waker *waker) noexcept
+cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadline) except -1
+cdef int64_t deadline_in(long milliseconds) noexcept
+cdef int64_t deadline_of(object milliseconds) except? -2
+cdef int64_t time_left(int64_t deadline) noexcept nogil
+
+cdef SocketHandle socket_open(ContextHandle context, int type)
+cdef SocketHandle socket_adopt(size_t address)
+cdef int socket_shut(SocketHandle handle, int linger) except -1
+cdef SocketHandle closed_socket()
+cdef ContextHandle closed_context()
+
+cdef enum:
+    KEEP_LINGER = -2             # to socket_shut(): leave the option as it is
+
+cdef ContextHandle context_open()
+cdef ContextHandle context_adopt(size_t address)
+cdef int context_shut(ContextHandle handle) except -1
+cdef void *context_enter(ContextHandle handle) except NULL
+
+
+cdef inline void *enter(SocketHandle handle) except NULL:
+    """The libzmq socket, or the exception that says why this thread may not use it now.
+
+    Between enter() and leave() no Python code may run, except inside wait_ready(). With the GIL that alone keeps other threads
+    out, so that the guard costs one comparison; free-threaded, enter() takes the pointer out of the handle.
+    """
+    if not HANDLE_PER_CALL and handle.ptr != NULL:
+        return handle.ptr
+    return enter_slow(handle)
+
+
+cdef inline void leave(SocketHandle handle) noexcept:
+    if HANDLE_PER_CALL:
+        leave_slow(handle)

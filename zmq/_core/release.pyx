@@ -1,0 +1,193 @@
+"""Zero-copy: memory lent to libzmq, and the trackers that tell when it came back.
+
+The message holds the buffer's export, so that resizing a bytearray or closing an mmap in flight is a BufferError. release.h has the
+path back, which runs on libzmq's threads.
+"""
+
+import atexit
+
+from cpython.buffer cimport Py_buffer, PyBuffer_Release
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t
+
+from . cimport _lib
+from .handle cimport WAIT_FOREVER, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, time_left, wait_now_ns
+from .libzmq cimport zmq_msg_t
+
+from zmq.error import NotDone
+
+cdef extern from "Python.h":
+    ctypedef void *PyThread_type_lock
+    ctypedef enum PyLockStatus:
+        PY_LOCK_FAILURE
+        PY_LOCK_ACQUIRED
+        PY_LOCK_INTR
+    PyLockStatus PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible) nogil
+    void PyThread_release_lock(PyThread_type_lock lock) nogil
+
+cdef extern from "release.h":
+    ctypedef struct lent_tracker:
+        atomic_long_t references
+        atomic_long_t live
+        PyThread_type_lock lock
+    ctypedef struct lent_node:
+        pass
+    void *lent_returned
+    atomic_long_t lent_leaking
+    atomic_long_t lent_count
+    lent_tracker *lent_tracker_new()
+    void lent_tracker_unref(lent_tracker *tracker)
+    void lent_tracker_settle(lent_tracker *tracker) nogil
+    lent_node *lent_node_new(Py_buffer *view, lent_tracker *tracker)
+    void lent_released(void *data, void *hint) noexcept nogil
+    void lent_drain()
+
+cdef object ONE_WEEK = 7 * 24 * 3600
+
+
+cdef int lend(zmq_msg_t *msg, Py_buffer *view, ReleaseEvent event) except -1:
+    """Initialise `msg` over the memory of `view`, which it takes over; `event` (or None) waits for its return."""
+    cdef lent_node *node = lent_node_new(view, <lent_tracker *> event.tracker if event is not None else NULL)
+    if node == NULL:
+        PyBuffer_Release(view)
+        raise MemoryError("no memory to keep track of a zero-copy buffer")
+    try:
+        _lib.msg_init_lent(msg, view.buf, view.len, lent_released, node)
+    except MemoryError:
+        lent_released(NULL, node)
+        raise
+    return 0
+
+
+cdef void drain() noexcept:
+    """Release the buffers that libzmq has returned. May run Python code: never while a socket is held."""
+    if atomic_load_ptr(&lent_returned) != NULL:
+        lent_drain()
+
+
+def live_buffers():
+    """Return how many zero-copy buffers are lent to libzmq: what a leak test asserts."""
+    drain()
+    return lent_count
+
+
+@atexit.register
+def _begin_shutdown():
+    """From here on returned buffers leak: asking the interpreter for anything would be too late."""
+    atomic_store_long(&lent_leaking, 1)
+
+
+cdef class ReleaseEvent:
+    """Set once libzmq has returned every buffer of a message: the part of threading.Event that a reader needs."""
+
+    def __dealloc__(self):
+        if self.tracker != NULL:
+            lent_tracker_unref(<lent_tracker *> self.tracker)
+
+    def is_set(self):
+        """Return whether every buffer has come back."""
+        drain()
+        return atomic_load_long(&(<lent_tracker *> self.tracker).live) == 0
+
+    def wait(self, timeout=None):
+        """Block until every buffer has come back, or for `timeout` seconds; return whether it has.
+
+        Args:
+            timeout: seconds (float), or None for no limit. Signal handlers run meanwhile.
+        """
+        cdef lent_tracker *tracker = <lent_tracker *> self.tracker
+        cdef int64_t deadline = WAIT_FOREVER
+        cdef int64_t left
+        cdef long long microseconds
+        cdef PyLockStatus status
+        if timeout is not None:
+            deadline = wait_now_ns() + <int64_t> (max(0.0, timeout) * 1e9)
+        while not self.is_set():
+            left = time_left(deadline)
+            if left == 0:
+                return False
+            microseconds = -1 if left < 0 else (left + 999) // 1000
+            with nogil:
+                status = PyThread_acquire_lock_timed(tracker.lock, microseconds, 1)
+                if status == PY_LOCK_ACQUIRED:
+                    PyThread_release_lock(tracker.lock)
+            PyErr_CheckSignals()
+        return True
+
+
+cdef ReleaseEvent new_event():
+    """An event that cannot be set before settle(), so that a message may be built buffer by buffer."""
+    cdef ReleaseEvent event = ReleaseEvent.__new__(ReleaseEvent)
+    event.tracker = lent_tracker_new()
+    if event.tracker == NULL:
+        raise MemoryError("no memory for a message tracker")
+    return event
+
+
+cdef void settle(ReleaseEvent event) noexcept:
+    lent_tracker_settle(<lent_tracker *> event.tracker)
+
+
+class MessageTracker:
+    """Tells when libzmq has let go of the memory of a message sent without a copy.
+
+    Args:
+        *towatch: events (anything with ``is_set()`` and ``wait(timeout)``), other trackers, tracked Frames. None at all: done.
+    Raises:
+        ValueError: a Frame made without ``track=True``. TypeError: anything else.
+
+    A message is done when every buffer of every frame is free to be changed again, never earlier (zmq_msg_init_data(3)).
+    """
+
+    def __init__(self, *towatch):
+        self.events = set()
+        self.peers = set()
+        for item in towatch:
+            if isinstance(item, MessageTracker):
+                self.peers.add(item)
+            elif hasattr(item, "is_set") and hasattr(item, "wait"):
+                self.events.add(item)
+            elif hasattr(item, "tracker_event"):
+                if item.tracker is None:
+                    raise ValueError(f"{item!r} is not tracked: make it with zmq.Frame(data, track=True)")
+                self.peers.add(item.tracker)
+            else:
+                raise TypeError(f"cannot watch {item!r}: give events, MessageTrackers or Frames made with track=True")
+
+    @property
+    def done(self):
+        """Whether libzmq has let go of every buffer."""
+        return all(event.is_set() for event in self.events) and all(peer.done for peer in self.peers)
+
+    def wait(self, timeout=-1):
+        """Block until the message is done.
+
+        Args:
+            timeout: seconds for all that is watched together; negative or False: one week.
+        Raises:
+            NotDone: the time is over and libzmq still holds a buffer.
+        """
+        if timeout is False or timeout < 0:
+            timeout = ONE_WEEK
+        deadline = wait_now_ns() + int(timeout * 1e9)
+        for event in self.events:
+            event.wait(timeout=max(0.0, (deadline - wait_now_ns()) / 1e9))
+            if not event.is_set():
+                raise NotDone(f"libzmq still holds the message after {timeout} s")
+        for peer in self.peers:
+            peer.wait(timeout=max(0.0, (deadline - wait_now_ns()) / 1e9))
+
+
+_FINISHED_TRACKER = MessageTracker()
+
+
+cdef object new_tracker(ReleaseEvent event, list peers):
+    """A tracker over an event and the trackers in `peers`; the finished one when there is neither."""
+    if event is None and not peers:
+        return _FINISHED_TRACKER
+    if event is None and len(peers) == 1:
+        return peers[0]
+    tracker = MessageTracker.__new__(MessageTracker)
+    tracker.events = set() if event is None else {event}
+    tracker.peers = set(peers) if peers else set()
+    return tracker

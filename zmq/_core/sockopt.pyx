@@ -1,0 +1,210 @@
+"""Socket options: reading and writing them by C type, and as attributes that tools can see.
+
+The table is zmq/options.py; what a value means is zmq_setsockopt(3) and zmq_getsockopt(3).
+"""
+
+import warnings
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyTypeObject, Py_TYPE
+from libc.errno cimport EFAULT, EINVAL
+from libc.stdint cimport int64_t, uint64_t
+
+from . cimport _lib
+from .handle cimport SocketHandle, enter, leave
+from .libzmq cimport ZMQ_FD, fd_t
+
+from zmq.error import DraftFDWarning, ZMQError
+from zmq.options import ALIASES, SOCKET_OPTIONS
+
+from ._lib import PYZMQ_DRAFT_API
+
+cdef enum Kind:
+    UNKNOWN, INT, INT64, BYTES, DESCRIPTOR
+
+cdef enum:
+    ROUTING_ID = 5
+    CURVE_PUBLICKEY = 48
+    CURVE_SERVERKEY = 50
+    CURVE_KEY_SIZE = 41          # z85 with its NUL; libzmq wants exactly this
+    LARGEST_VALUE = 1024         # bytes; no option of libzmq is longer
+    OPTION_COUNT = 256
+
+cdef Kind[OPTION_COUNT] kinds
+
+
+cdef Kind kind_of(int option) noexcept:
+    # an unknown number may be one of a newer libzmq: it is tried as an int
+    return kinds[option] if 0 <= option < OPTION_COUNT else UNKNOWN
+
+
+# ---------------------------------------------------------------- reading
+
+cdef int _get(SocketHandle handle, int option, void *value, size_t *size) except -1:
+    cdef void *ptr = enter(handle)
+    cdef int rc = _lib.try_getsockopt(ptr, option, value, size)
+    leave(handle)
+    if rc < 0:
+        return _lib.fail(-rc)
+    return 0
+
+
+cdef int get_int(SocketHandle handle, int option, int *value) except -1:
+    cdef size_t size = sizeof(int)
+    return _get(handle, option, value, &size)
+
+
+cdef object get_option(SocketHandle handle, int option):
+    cdef int number = 0
+    cdef int64_t wide = 0
+    cdef size_t size
+    cdef Kind kind = kind_of(option)
+    if kind == INT or kind == UNKNOWN:
+        get_int(handle, option, &number)
+        return number
+    if kind == INT64:
+        size = sizeof(int64_t)
+        _get(handle, option, &wide, &size)
+        return wide
+    if kind == DESCRIPTOR:
+        return _get_descriptor(handle)
+    return _get_bytes(handle, option)
+
+
+cdef object _get_bytes(SocketHandle handle, int option):
+    cdef char value[LARGEST_VALUE]
+    cdef size_t size = LARGEST_VALUE
+    if CURVE_PUBLICKEY <= option <= CURVE_SERVERKEY:
+        size = CURVE_KEY_SIZE
+    _get(handle, option, value, &size)
+    # strings come with their NUL; a routing id may end in one of its own
+    if option != ROUTING_ID and size > 0 and value[size - 1] == 0:
+        size -= 1
+    return PyBytes_FromStringAndSize(value, size)
+
+
+cdef object _get_descriptor(SocketHandle handle):
+    cdef fd_t fd = 0
+    cdef size_t size = sizeof(fd_t)
+    cdef void *ptr
+    if not handle.thread_safe:
+        _get(handle, ZMQ_FD, &fd, &size)
+        return fd
+    if not PYZMQ_DRAFT_API:
+        raise RuntimeError("a thread-safe socket has no descriptor of its own: build pyzmq with ZMQ_DRAFT_API=1")
+    if handle.poller == NULL:
+        warnings.warn(DraftFDWarning(), stacklevel=2)
+    ptr = enter(handle)
+    try:
+        return _lib.socket_poller_fd(ptr, &handle.poller)
+    finally:
+        leave(handle)
+
+
+# ---------------------------------------------------------------- writing
+
+cdef int set_option(SocketHandle handle, int option, object value) except -1:
+    cdef Kind kind = kind_of(option)
+    cdef int number
+    cdef int64_t wide
+    if isinstance(value, str):
+        raise TypeError(f"option {_name(option)} cannot be set to a str: use set_string(), or encode it to bytes")
+    if kind == BYTES:
+        if not PyBytes_CheckExact(value):
+            raise TypeError(f"option {_name(option)} needs bytes, not {type(value).__name__}")
+        return _set(handle, option, PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+    if not isinstance(value, int):
+        raise TypeError(f"option {_name(option)} needs an int, not {type(value).__name__}")
+    if kind == INT64:
+        # AFFINITY is a mask of 64 bits
+        wide = <int64_t> <uint64_t> value if value >= 1 << 63 else value
+        return _set(handle, option, &wide, sizeof(int64_t))
+    number = value
+    return _set(handle, option, &number, sizeof(int))
+
+
+cdef int _set(SocketHandle handle, int option, const void *value, size_t size) except -1:
+    cdef void *ptr = enter(handle)
+    try:
+        return _lib.setsockopt(ptr, option, value, size)
+    finally:
+        leave(handle)
+
+
+cdef object _name(int option):
+    for row in SOCKET_OPTIONS:
+        if row.number == option:
+            return row.name
+    return option
+
+
+# ---------------------------------------------------------------- attributes
+
+cdef class OptionHolder:
+    """What a socket is to its options."""
+
+
+cdef PyTypeObject *plain_class = NULL
+
+
+def set_plain_class(type cls):
+    """Name the class whose get() and set() are the core's own, so that its attributes may skip them."""
+    global plain_class
+    plain_class = <PyTypeObject *> cls
+
+
+cdef class OptionAttribute:
+    """A socket option as an attribute: ``socket.linger``."""
+    cdef int number
+    cdef readonly str name
+    cdef readonly str __doc__
+
+    def __init__(self, row, name):
+        self.number = row.number
+        self.name = name
+        self.__doc__ = row.meaning
+
+    def __get__(self, socket, owner):
+        if socket is None:
+            return self
+        try:
+            if Py_TYPE(socket) == plain_class:
+                return get_option((<OptionHolder> socket).handle, self.number)
+            return socket.get(self.number)
+        except ZMQError as error:
+            # EFAULT is what unittest.mock meets on a context that is gone
+            if error.errno == EINVAL or error.errno == EFAULT:
+                raise AttributeError(f"{self.name} attribute is write-only, or unknown to this libzmq") from None
+            raise
+
+    def __set__(self, socket, value):
+        if Py_TYPE(socket) == plain_class:
+            set_option((<OptionHolder> socket).handle, self.number, value)
+        else:
+            socket.set(self.number, value)
+
+    def __delete__(self, socket):
+        raise AttributeError(f"option {self.name} cannot be deleted: set it to its default")
+
+
+class SocketOptions:
+    """Every socket option as an attribute, by its lower and upper case name."""
+
+    __slots__ = ()
+
+
+def _define():
+    names = {"int": INT, "int64": INT64, "bytes": BYTES, "fd": DESCRIPTOR}
+    rows = {row.name: row for row in SOCKET_OPTIONS}
+    for row in SOCKET_OPTIONS:
+        kinds[<int> row.number] = names[row.kind]
+    for alias, name in ALIASES.items():
+        rows[alias] = rows[name]
+    for name, row in rows.items():
+        setattr(SocketOptions, name, OptionAttribute(row, name))
+        # lower-case hwm sets both directions, subscribe and unsubscribe are methods, type is the enum member
+        if name not in ("HWM", "SUBSCRIBE", "UNSUBSCRIBE", "TYPE"):
+            setattr(SocketOptions, name.lower(), OptionAttribute(row, name.lower()))
+
+
+_define()

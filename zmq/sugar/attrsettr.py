@@ -1,0 +1,5 @@
+"""Old import path of AttributeSetter."""
+
+from .._attributes import AttributeSetter
+
+__all__ = ["AttributeSetter"]

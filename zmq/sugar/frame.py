@@ -1,0 +1,5 @@
+"""Old import path of Frame."""
+
+from ..sync import Frame, Message
+
+__all__ = ["Frame", "Message"]

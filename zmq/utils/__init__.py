@@ -1,0 +1,1 @@
+"""Helpers under their old import paths."""

@@ -27,6 +27,14 @@ _KEPT_FIELDS = {"uris", "suites", "components", "signed-by", "architectures"}
 """Everything else is dropped, above all what would switch the signature check off (Trusted ...)."""
 
 
+class AptError(BuildError):
+    """apt-get failed; carries what it printed."""
+
+    def __init__(self, message: str, output: str) -> None:
+        super().__init__(message)
+        self.output = output
+
+
 @dataclass(frozen=True)
 class Entry:
     """One stanza of a sources list."""
@@ -161,6 +169,7 @@ class PrivateApt:
     def __init__(self, work: Path) -> None:
         self._work = work
         self._ready = False
+        self._update_complaints: list[str] = []
 
     def source(self, *packages: str) -> dict[str, tuple[Path, str]]:
         """Fetch source packages; give each one's upstream tarball, checked, and its version."""
@@ -193,15 +202,26 @@ class PrivateApt:
             (self._work / name).mkdir(parents=True, exist_ok=True)
         (self._work / "own.sources").write_text(as_sources(entries))
         (self._work / "apt.conf").write_text(_configuration(self._work))
-        self._run("update", cwd=self._work)
+        try:
+            output = self._run("update", cwd=self._work)
+        except AptError as error:
+            # One suite out of several may be broken and another have what is wanted.
+            output = error.output
+        self._update_complaints = _complaints(output)
         self._ready = True
 
-    def _run(self, *arguments: str, cwd: Path) -> None:
+    def _run(self, *arguments: str, cwd: Path) -> str:
         # -c is read after the machine's own configuration, APT_CONFIG before it: only the former
         # can take back the hooks that the machine runs after each update.
         command = ["apt-get", "-c", str(self._work / "apt.conf"), "-q", *arguments]
         env = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-        _check_call(command, cwd, env, 300)
+        try:
+            return _check_call(command, cwd, env, 300)
+        except AptError as error:
+            if not self._update_complaints:
+                raise
+            # apt-get update succeeds when a server is out of reach; the reason is in its warnings.
+            raise AptError(f"{error}; {self._update_complaints[0]}", error.output) from error
 
 
 def _configuration(work: Path) -> str:
@@ -253,18 +273,27 @@ def _upstream_tarball(directory: Path, package: str) -> tuple[Path, str]:
     raise BuildError(f"{found[0].name} lists no .orig tarball")
 
 
-def _check_call(command: list[str], cwd: Path, env: os._Environ[str] | dict[str, str],
-                timeout: float) -> None:  # fmt: skip
+def _check_call(
+    command: list[str], cwd: Path, env: os._Environ[str] | dict[str, str], timeout: float
+) -> str:
     try:
         done = subprocess.run(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, timeout=timeout,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               errors="replace")  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BuildError(f"{command[0]} failed: {error}") from error
+        raise AptError(f"{command[0]} {_verb(command)} failed: {error}", "") from error
     if done.returncode:
-        errors = [line for line in done.stdout.splitlines() if line.startswith(("E:", "dpkg-deb:"))]
-        reason = "; ".join(errors or done.stdout.strip().splitlines()[-2:]) or "no message"
-        raise BuildError(f"{command[0]} {_verb(command)} failed: {reason}")
+        errors = _complaints(done.stdout) or done.stdout.strip().splitlines()[-2:]
+        reason = "; ".join(errors[:2]) or "no message"
+        raise AptError(f"{command[0]} {_verb(command)} failed: {reason}", done.stdout)
+    return done.stdout
+
+
+def _complaints(output: str) -> list[str]:
+    """The error lines of apt-get and dpkg-deb, else its warnings."""
+    lines = output.splitlines()
+    errors = [line for line in lines if line.startswith(("E:", "dpkg-deb:"))]
+    return errors or [line for line in lines if line.startswith("W:")]
 
 
 def _verb(command: list[str]) -> str:

@@ -18,6 +18,7 @@ from setuptools import Extension
 from setuptools.command.build_ext import build_ext as _build_ext
 
 from .bundle import build as build_bundled
+from .cache import locked
 from .config import BuildConfig, BuildError
 from .extensions import CORE, ROOT, apply_flags, directives
 from .locate import Library, locate, say
@@ -46,11 +47,12 @@ class build_ext(_build_ext):  # noqa: N801  # setuptools' command name
             self._require_drafts(library)
         mode = "-".join(["release", *config.flags] if config.optimise else config.flags)
         self._work = ROOT / "build" / f"ext-{sysconfig.get_platform()}-{_python_tag()}-{mode}"
-        cythonized = self._cythonize(config)
-        for ext in cythonized:
-            apply_flags(ext, config, library, self._work)
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            compiled = list(pool.map(self._build_one, cythonized))
+        with locked(ROOT / "build" / "lock"):
+            cythonized = self._cythonize(config)
+            for ext in cythonized:
+                apply_flags(ext, config, library, self._work)
+            with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+                compiled = list(pool.map(self._build_one, cythonized))
         say(f"compiled {sum(compiled)} of {len(compiled)} modules ({library.origin} libzmq)")
 
     def get_source_files(self) -> list[str]:

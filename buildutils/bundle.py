@@ -74,8 +74,8 @@ def build(config: BuildConfig, toolchain: Toolchain) -> Library:
 
 def _key(config: BuildConfig, toolchain: Toolchain, *sources: Source) -> str:
     facts = [str(RECIPE), toolchain.identity, *(source.digest for source in sources)]
-    # Faults are injected above libzmq: that switch makes no difference here.
-    facts += [flag for flag in config.flags if flag != "faults"]
+    # Faults are injected and lines traced above libzmq: those switches make no difference here.
+    facts += [flag for flag in config.flags if flag not in ("faults", "coverage")]
     facts += [os.environ.get(name, "") for name in ("CFLAGS", "CXXFLAGS", "LDFLAGS")]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:20]
 
@@ -83,7 +83,7 @@ def _key(config: BuildConfig, toolchain: Toolchain, *sources: Source) -> str:
 def _build_into(
     prefix: Path, config: BuildConfig, toolchain: Toolchain, libzmq: Source, libsodium: Source
 ) -> None:
-    lto = toolchain.lto_flags() if config.optimise and sys.platform != "win32" else ()
+    lto = toolchain.lto_flags() if _release(config) and sys.platform != "win32" else ()
     with tempfile.TemporaryDirectory(prefix="pyzmq-bundle-") as directory:
         work = Path(directory)
         sodium_tree = unpack(libsodium, work / "libsodium")
@@ -166,7 +166,7 @@ def _libzmq_by_cmake(
 ) -> None:  # fmt: skip
     build_dir = work / "libzmq-build"
     env = {**os.environ, "LC_ALL": "C"}
-    build_type = "Release" if config.optimise or config.coverage else "Debug"
+    build_type = "Release" if _release(config) else "Debug"
     definitions = {
         **_LIBZMQ_OPTIONS,
         "CMAKE_BUILD_TYPE": build_type,
@@ -177,6 +177,9 @@ def _libzmq_by_cmake(
         "CMAKE_POLICY_VERSION_MINIMUM": "3.5",
         "CMAKE_FIND_USE_PACKAGE_REGISTRY": "OFF",
         "ENABLE_DRAFTS": "ON" if config.draft else "OFF",
+        # Up to 4.3.4 the last two decide where libsodium is, from 4.3.5 on the first two as well.
+        "CMAKE_PREFIX_PATH": str(prefix),
+        "sodium_USE_STATIC_LIBS": "ON",
         "SODIUM_INCLUDE_DIRS": str(prefix / "include"),
         "SODIUM_LIBRARIES": str(sodium),
     }
@@ -192,6 +195,8 @@ def _libzmq_by_cmake(
     command = [cmake(), "-S", str(tree), "-B", str(build_dir), *generator]
     command += [f"-D{name}={value}" for name, value in definitions.items()]
     _run("libzmq configure", command, tree, env, log)
+    if "#define ZMQ_USE_LIBSODIUM" not in (build_dir / "platform.hpp").read_text("utf-8"):
+        raise BuildError("libzmq's cmake did not take libsodium: the build would lack CURVE")
     jobs = str(os.cpu_count() or 1)
     command = [cmake(), "--build", str(build_dir), "--config", build_type]
     command += ["--target", "libzmq-static", "--parallel", jobs]
@@ -217,7 +222,7 @@ def _posix_definitions(
             [*flags, "-fvisibility-inlines-hidden", os.environ.get("CXXFLAGS", "")]
         ),
     }
-    if config.optimise:
+    if _release(config):
         result["CMAKE_C_FLAGS_RELEASE"] = result["CMAKE_CXX_FLAGS_RELEASE"] = "-O3 -DNDEBUG"
     for variable, words in (("C", toolchain.cc), ("CXX", toolchain.cxx)):
         *launcher, compiler = words
@@ -227,6 +232,10 @@ def _posix_definitions(
     if toolchain.archs:
         result["CMAKE_OSX_ARCHITECTURES"] = ";".join(toolchain.archs)
     return result
+
+
+def _release(config: BuildConfig) -> bool:
+    return not (config.debug or config.sanitize)
 
 
 def _mode_flags(config: BuildConfig) -> list[str]:

@@ -368,6 +368,10 @@ class _ContextOptions:
 '''
 
 
+def with_aliases(option: Any) -> list[str]:
+    return [option.name, *(alias for alias, name in OPTIONS.ALIASES.items() if name == option.name)]
+
+
 def attributes(options: Iterable[Any], defaults: bool = False) -> Iterator[str]:
     """Attributes of a stub; any default of a socket option can be read once it was set."""
     for option in options:
@@ -376,8 +380,7 @@ def attributes(options: Iterable[Any], defaults: bool = False) -> Iterator[str]:
             continue
         kind = "_ReadWrite" if defaults else kind if option.readable else "_Write"
         value = "bytes" if option.kind == "bytes" else "int"
-        aliases = [alias for alias, name in OPTIONS.ALIASES.items() if name == option.name]
-        for name in (option.name, *aliases):
+        for name in with_aliases(option):
             for attribute in (name.lower(), name):
                 if defaults or attribute not in BY_HAND:
                     yield f"    {attribute}: {kind}[{value}]"
@@ -394,9 +397,10 @@ def sockopt_stub() -> str:
     ]
     literals = {
         f"{'bytes' if of_bytes else 'int'}_options": "\n".join(
-            f"    SocketOption.{o.name},"
+            f"    SocketOption.{name},"
             for o in OPTIONS.SOCKET_OPTIONS
             if (o.kind == "bytes") is of_bytes
+            for name in with_aliases(o)
         )
         for of_bytes in (True, False)
     }

@@ -92,18 +92,24 @@ def from_prefix(prefix: Path) -> Library:
     for directory in directories:
         archive = directory / "libzmq.a"
         if archive.is_file():
-            sodium = directory / "libsodium.a"
-            return Library(
-                origin="prefix",
-                detail=f"{prefix} (static)",
-                version=version,
-                include_dirs=(str(include),),
-                libraries=system_libraries() + (() if sodium.is_file() else ("sodium",)),
-                library_dirs=(str(directory),),
-                objects=(str(archive), *((str(sodium),) if sodium.is_file() else ())),
-            )
+            return _static_library(prefix, version, archive)
     looked = ", ".join(str(d) for d in directories) or f"{prefix}/lib"
     raise BuildError(f"ZMQ_PREFIX={prefix}: has zmq.h, but no libzmq in {looked}")
+
+
+def _static_library(prefix: Path, version: str, archive: Path) -> Library:
+    sodium = archive.with_name("libsodium.a")
+    needs_sodium = b"sodium_init" in archive.read_bytes()
+    beside = needs_sodium and sodium.is_file()
+    return Library(
+        origin="prefix",
+        detail=f"{prefix} (static)",
+        version=version,
+        include_dirs=(str(prefix / "include"),),
+        library_dirs=(str(archive.parent),),
+        libraries=(*(("sodium",) if needs_sodium and not beside else ()), *system_libraries()),
+        objects=(str(archive), *((str(sodium),) if beside else ())),
+    )
 
 
 def from_pkg_config() -> Library | str:

@@ -90,7 +90,7 @@ class ContextTerminated(ZMQError):
 class InterruptedSystemCall(ZMQError, InterruptedError):
     """A signal interrupted a call that this package should have repeated: EINTR."""
 
-    errno = EINTR
+    errno: int | None = EINTR
     strerror: str
 
     def __init__(self, errno: object = "ignored", msg: object = "ignored") -> None:

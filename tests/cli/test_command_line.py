@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from commands import zmq_command
+from cli.commands import zmq_command
 
 import zmq
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import LIMIT, PYTHON, zmq_command
+from cli.commands import LIMIT, PYTHON, zmq_command
 from helpers import Background, wait_until
 
 pytest.importorskip("numpy")

@@ -110,6 +110,7 @@ def test_what_only_a_bundled_build_can_do(
 
 def test_a_static_prefix_is_linked_in(config: BuildConfig, tmp_path: Path) -> None:
     prefix = install(tmp_path / "prefix", library="libzmq.a")
+    (prefix / "lib" / "libzmq.a").write_bytes(b"sodium_init")
     (prefix / "lib" / "libsodium.a").write_bytes(b"")
     library = found(replace(config, prefix=prefix))
     assert library.static

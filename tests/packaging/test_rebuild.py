@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,13 @@ def test_only_what_changed_is_built_again(small_tree: Path, build: Build) -> Non
     assert "'faults'" in imported(small_tree)
     assert compiled(build()) == (0, 2), "each configuration keeps its objects ..."
     assert "'faults'" not in imported(small_tree), "... and the right ones are put in place"
+
+
+def test_two_builds_at_once_do_not_disturb_each_other(small_tree: Path, build: Build) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        counts = sorted(compiled(output) for output in pool.map(lambda _: build(), range(2)))
+    assert counts == [(0, 2), (2, 2)], "the second one finds the work of the first"
+    assert "True)" in imported(small_tree)
 
 
 def test_build_leaves_the_tree_clean(small_tree: Path, build: Build) -> None:

@@ -45,6 +45,8 @@ def run(check: str, timeout: float = 300) -> tuple[int, str]:
     """Run a check's commands; the first exit status that is not 0, and all output."""
     status, output = 0, ""
     environment = {k: v for k, v in os.environ.items() if k not in ("MYPYPATH", "PYTHONPATH")}
+    # --verifytypes looks for the package in the first python on PATH, whatever --pythonpath says
+    environment["PATH"] = os.pathsep.join([str(Path(PYTHON).parent), os.environ.get("PATH", "")])
     with tempfile.TemporaryDirectory(prefix="zmq-types-") as empty:
         for command in COMMANDS[check]:
             done = subprocess.run(

@@ -132,8 +132,6 @@ def polling(socket: zmq.SyncSocket) -> None:
     poller = zmq.Poller()
     poller.register(socket, zmq.POLLIN)
     assert_type(poller.poll(0), list[tuple[Any, int]])
-    ready = dict(poller.poll())
-    assert_type(ready, dict[Any, int])
     readable, writable, failed = zmq.select([socket], [], [], 0.1)
     assert_type(readable, list[Any])
     print(writable, failed)

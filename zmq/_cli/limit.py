@@ -112,14 +112,19 @@ def _libraries(prefix: Path | None) -> Iterator[Library]:
 
 
 def _cached() -> list[Path]:
-    """Prefixes of libzmq in the build cache with this package's version, newest first."""
+    """Prefixes of libzmq in the build cache with this package's version, the best first.
+
+    An optimised one before one for debugging, then the newest.
+    """
     found = [
         header.parent.parent
         for cache in _caches()
         for header in cache.glob("libraries/*/include/zmq.h")
     ]
     same = [prefix for prefix in found if _header_version(prefix) == zmq.zmq_version()]
-    return sorted(same, key=lambda prefix: prefix.stat().st_mtime, reverse=True)
+    return sorted(
+        same, key=lambda prefix: (bool(_lto_flags(prefix)), prefix.stat().st_mtime), reverse=True
+    )
 
 
 def _caches() -> list[Path]:
@@ -151,12 +156,15 @@ def _in_prefix(prefix: Path, origin: str) -> Iterator[Library]:
         elif static.is_file():
             parts = tuple(str(path) for path in (static, sodium) if path.is_file())
             runtime = "-lc++" if sys.platform == "darwin" else "-lstdc++"
-            link = (*_lto_flags(prefix), *parts, runtime, "-lpthread", "-lm")
+            link = (*parts, runtime, "-lpthread", "-lm")
+            # As C programs use a library, calling it and not merged with it, if the archive has
+            # code for that and not only the compiler's intermediate form.
             yield Library(origin, (f"-I{include}",), link)
+            yield Library(origin, (f"-I{include}",), (*_lto_flags(prefix), *link))
 
 
 def _lto_flags(prefix: Path) -> tuple[str, ...]:
-    """The flags with which the build cache's archives were made, which linking needs again."""
+    """The flags of link-time optimisation with which archives in the build cache were made."""
     try:
         record = json.loads((prefix / "record.json").read_text(encoding="utf-8"))
     except OSError:

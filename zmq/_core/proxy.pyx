@@ -104,6 +104,12 @@ cdef int send(Proxy *proxy, int side, Parts *message) noexcept nogil:
         rc = _lib.try_send_parts(proxy.sockets[side], message.items, message.count, 0, &sent)
         if rc != -EAGAIN or sent > 0:
             break
+        # sending looks at the mailbox only now and then; EVENTS empties it, as waiting on descriptors needs
+        rc = _lib.try_events(proxy.sockets[side])
+        if rc < 0:
+            break
+        if rc & ZMQ_POLLOUT:
+            continue
         rc = wait_for_news(proxy)
         if rc < 0 and rc != -EINTR:
             break

@@ -102,6 +102,7 @@ cdef bint deliver(SocketHandle handle, zmq_msg_t *parts, Py_ssize_t count, int f
     cdef void *ptr = enter(handle)
     cdef int64_t deadline = 0
     cdef bint waited = False
+    cdef bint looked = False
     cdef int timeout = -1
     cdef int rc
     try:
@@ -116,6 +117,13 @@ cdef bint deliver(SocketHandle handle, zmq_msg_t *parts, Py_ssize_t count, int f
                     sent[0] += 1
                     _lib.try_send_parts(ptr, parts, count, flags, sent)
                 return False
+            if not looked:
+                # sending looks at the mailbox only now and then; EVENTS empties it, as wait_ready() needs
+                rc = _lib.try_events(ptr)
+                if rc < 0:
+                    return _lib.fail(-rc)
+                looked = True
+                continue
             if flags & ZMQ_DONTWAIT:
                 return _lib.fail(EAGAIN)
             if not waited:
@@ -124,6 +132,7 @@ cdef bint deliver(SocketHandle handle, zmq_msg_t *parts, Py_ssize_t count, int f
                 waited = True
             if not wait_ready(handle, ptr, POLLOUT, deadline):
                 return _lib.fail(EAGAIN)
+            looked = False
     finally:
         leave(handle)
 
@@ -439,7 +448,7 @@ cdef class Socket(OptionHolder):
             leave(handle)
             if rc == 0:
                 return None
-            if rc != -EAGAIN or flags & ZMQ_DONTWAIT:
+            if rc != -EAGAIN:
                 _lib.fail(-rc)
         return self._send(data, flags, copy, track, routing_id, group)
 

@@ -198,7 +198,6 @@ ENUMS = (
 
 CONSTANTS_HEAD = '''\
 # {header}
-# ruff: noqa: E501  (some of libzmq's names are long)
 """libzmq's constants: enums, and every member once more as a global of the module.
 
 The globals exist whatever the library in use supports; ask `zmq.has` or the version.
@@ -313,6 +312,7 @@ from typing_extensions import Never, Self, disjoint_base
 from zmq.constants import SocketOption
 from zmq.options import Option
 
+# ruff: noqa: PYI047  (the aliases are for socket.pyi)
 _BytesOption: TypeAlias = Literal[
 {bytes_options}
 ]

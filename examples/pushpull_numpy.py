@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 
 import numpy
+
 import zmq
 
 ARRAYS = 8

@@ -3,8 +3,9 @@
 import builtins
 from typing import Literal, NoReturn, overload
 
-from typing_extensions import Buffer, Self, disjoint_base
+from typing_extensions import Self, disjoint_base
 
+from .buffer import _Data
 from .release import MessageTracker, _Event
 
 @disjoint_base
@@ -17,7 +18,7 @@ class Frame:
 
     def __init__(
         self,
-        data: Buffer | None = None,
+        data: _Data | None = None,
         track: bool = False,
         copy: bool | None = None,
         copy_threshold: int | None = None,

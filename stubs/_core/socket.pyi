@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, Literal, NoReturn, overload
 
-from typing_extensions import Buffer, disjoint_base
+from typing_extensions import disjoint_base
 
 from zmq import Frame
 
+from .buffer import _Data
 from .release import MessageTracker
 from .sockopt import OptionHolder, _BytesOption, _IntOption
 
@@ -60,7 +61,7 @@ class Socket(OptionHolder):
     @overload
     def send(
         self,
-        data: Buffer,
+        data: _Data,
         flags: int = 0,
         *,
         copy: Literal[False],
@@ -71,17 +72,18 @@ class Socket(OptionHolder):
     @overload
     def send(
         self,
-        data: Buffer,
+        data: _Data,
         flags: int = 0,
         copy: bool = True,
         track: bool = False,
         routing_id: int | None = None,
         group: str | bytes | None = None,
     ) -> MessageTracker | None: ...
+    # Any: mypy infers no more than Collection for a list of bytes and an array
     @overload
     def send_multipart(
         self,
-        msg_parts: Sequence[Buffer],
+        msg_parts: Sequence[Any],
         flags: int = 0,
         *,
         copy: Literal[False],
@@ -93,7 +95,7 @@ class Socket(OptionHolder):
     @overload
     def send_multipart(
         self,
-        msg_parts: Sequence[Buffer],
+        msg_parts: Sequence[Any],
         flags: int = 0,
         copy: bool = True,
         track: bool = False,
@@ -125,6 +127,6 @@ class Socket(OptionHolder):
     def recv_multipart(
         self, flags: int = 0, copy: bool = True, track: bool = False
     ) -> list[bytes] | list[Frame]: ...
-    def recv_into(self, buffer: Buffer, /, *, nbytes: int = 0, flags: int = 0) -> int: ...
+    def recv_into(self, buffer: _Data, /, *, nbytes: int = 0, flags: int = 0) -> int: ...
     def poll(self, timeout: float | None = None, flags: int = 1) -> int: ...
     def __reduce__(self) -> NoReturn: ...

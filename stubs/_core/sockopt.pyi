@@ -8,6 +8,7 @@ from typing_extensions import Never, Self, disjoint_base
 from zmq.constants import SocketOption
 from zmq.options import Option
 
+# ruff: noqa: PYI047  (the aliases are for socket.pyi)
 _BytesOption: TypeAlias = Literal[
     SocketOption.ROUTING_ID,
     SocketOption.IDENTITY,

@@ -83,7 +83,7 @@ def test_against_another_installation(tmp_path: Path) -> None:
         tmp_path, "option_linger", "tcp_*_16", "--quick", "--pairs", "2", "--against", str(rival)
     )
     assert sorted(report["workloads"]) == ["option_linger", "tcp_push_pull_16", "tcp_reqrep_16"]
-    assert report["about"]["rival"]["path"] == str(tmp_path / "elsewhere" / "zmq")
+    assert report["about"]["rival"]["path"].startswith(str(tmp_path / "elsewhere" / "zmq"))
     for result in report["workloads"].values():
         assert len(result["rival"]["samples"]) == 2
         ratio = result["ours"]["median"] / result["rival"]["median"]

@@ -113,7 +113,7 @@ def test_every_digest_agrees(tree: Path, transport: str, workers: int) -> None:
     assert done.stderr == ""  # no progress bar: not a terminal
     assert f"all {FILES_IN_TREE} digests agree" in done.stdout
     assert "2 sockets, pipes or devices were skipped" in done.stdout
-    rows = re.findall(r"^worker-\d+ +([\d,]+) .* (retired|finished)$", done.stdout, re.M)
+    rows = re.findall(r"^worker-\d+ +([\d,]+) .* (retired|finished)$", done.stdout, re.MULTILINE)
     assert len(rows) == workers
     assert sum(int(files.replace(",", "")) for files, _ in rows) == FILES_IN_TREE
     assert [state for _, state in rows].count("retired") == (1 if workers > 1 else 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import zmq
 from flat import expect_flat
+
+import zmq
 
 with zmq.Context() as context, context.socket(zmq.PAIR) as left, context.socket(zmq.PAIR) as right:
     left.bind("inproc://flat")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import time
 
-import zmq
 from flat import expect_flat
+
+import zmq
 
 DEADLINE = 30.0
 

@@ -6,8 +6,9 @@ made and released.
 
 from __future__ import annotations
 
-import zmq
 from flat import expect_flat
+
+import zmq
 
 SIZE = 1 << 17
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from helpers import RunChild, child_process
-from pathlib import Path
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "setitimer"), reason="no interval timers on this platform"
@@ -213,8 +213,11 @@ def send():
             mine.send_multipart([b"%d" % number, b"a", b"b", b"%d" % number])
 sending = Running(send)
 signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+# Python may run the handler after recv_multipart returned and before its result is stored, so the
+# one message of such a moment may go missing; parts of messages and their order never may
 got, raised = [], 0
-while len(got) < count:
+while not got or got[-1] < count - 1:
+    parts = None
     try:
         armed = True
         parts = s.recv_multipart()
@@ -222,18 +225,19 @@ while len(got) < count:
     except Mine:
         armed = False
         raised += 1
-        continue
-    assert len(parts) == 4 and parts[0] == parts[3], parts
-    got.append(int(parts[0]))
+        if parts is None and not s.poll(0) and not sending.is_alive():
+            break
+    if parts is not None:
+        assert len(parts) == 4 and parts[0] == parts[3], parts
+        got.append(int(parts[0]))
+assert count - len(got) <= raised, (len(got), raised)
 signal.setitimer(signal.ITIMER_REAL, 0)
 sending.ended()
-# between the return of recv and the assignment a handler may raise too: that is Python's own
-missing = count - len(set(got))
 assert got == sorted(set(got)), "order"
 """
         + END
     )
-    run_child(script, timeout=30)
+    run_child(script, timeout=30).ok()
 
 
 def test_handler_may_close_the_socket_that_its_thread_waits_in(run_child: RunChild) -> None:

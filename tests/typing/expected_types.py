@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import zmq
 from typing_extensions import assert_type
 from zmq.utils import jsonapi
@@ -64,12 +65,18 @@ def annotated(context: zmq.SyncContext, socket: zmq.SyncSocket) -> None:
     assert_type(socket.recv(), bytes)
 
 
-def sending(socket: zmq.SyncSocket, data: memoryview, frame: zmq.Frame) -> None:
+def sending(
+    socket: zmq.SyncSocket, data: memoryview, array: np.ndarray[Any, Any], frame: zmq.Frame
+) -> None:
     assert_type(socket.send(b"x", copy=False, track=True), zmq.MessageTracker)
     socket.send(b"x", zmq.SNDMORE)
     socket.send(data, copy=False)
     socket.send(frame)
     socket.send_multipart([b"a", bytearray(), data, frame], zmq.DONTWAIT)
+    parts = [b"a", data, array]
+    socket.send_multipart(parts)
+    socket.send(array, copy=False)
+    socket.send("x")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     assert_type(socket.send_multipart([b""], copy=False, track=True), zmq.MessageTracker)
     socket.send_string("x")
     socket.send_json({"a": [1, None]})

@@ -26,7 +26,11 @@ def _need_pyright() -> None:
     pytest.importorskip("pyright", reason="pyright comes with the extra lint")
     # the package of that name fetches the program at its first run
     started = subprocess.run(
-        [sys.executable, "-m", "pyright", "--version"], capture_output=True, text=True, timeout=200
+        [sys.executable, "-m", "pyright", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
     )
     if started.returncode:
         pytest.skip(f"pyright does not start here: {started.stderr.strip()[-200:]}")

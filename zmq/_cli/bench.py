@@ -25,7 +25,7 @@ from typing import Any
 
 import zmq
 
-from . import CommandError
+from . import CommandError, workloads
 from .limit import Limit, NoLimit, build
 from .workloads import WORKLOADS, Workload
 
@@ -229,10 +229,10 @@ def _about(interpreter: Interpreter, label: str) -> dict[str, str]:
 
 def _check_same(about: dict[str, str]) -> None:
     """The samples must import the package that the user started."""
-    here = os.path.dirname(os.path.abspath(zmq.__file__))
+    here = workloads.about()["path"]
     if about["path"] != here:
         raise CommandError(
-            f"this command is {here}, but a new process imports {about['path']};"
+            f"this command uses {here}, but a new process would use {about['path']};"
             " install the package (python -m pip install -e .) or set PYTHONPATH"
         )
 

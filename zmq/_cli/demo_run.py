@@ -79,7 +79,7 @@ def execute(plan: Plan) -> Report:
     """
     with contextlib.ExitStack() as stack:
         context = stack.enter_context(zmq.Context())
-        sockets: list[zmq.Socket[bytes]] = []
+        sockets: list[zmq.SyncSocket] = []
         for kind, role in ((zmq.PUSH, "tasks"), (zmq.PULL, "results"), (zmq.XPUB, "members")):
             socket = stack.enter_context(context.socket(kind))
             # After a failure nobody reads what is left.
@@ -97,7 +97,7 @@ class Run:
     """One distribution of files over processes."""
 
     def __init__(
-        self, plan: Plan, pool: Pool, outbox: zmq.Socket[bytes], inbox: zmq.Socket[bytes]
+        self, plan: Plan, pool: Pool, outbox: zmq.SyncSocket, inbox: zmq.SyncSocket
     ) -> None:
         self.plan = plan
         self.pool = pool
@@ -178,7 +178,7 @@ class Run:
             "dtype": array.dtype.str,
             "shape": array.shape,
         }
-        parts = [json.dumps(header).encode(), array]
+        parts = (json.dumps(header).encode(), array)
         tracker = self.outbox.send_multipart(parts, zmq.DONTWAIT, copy=False, track=True)
         # From here libzmq alone holds the array, and so the map, until the bytes are written.
         self.trackers.append(tracker)

@@ -42,7 +42,7 @@ class Pool:
     """
 
     def __init__(
-        self, members: zmq.Socket[bytes], endpoints: list[str], warn: Callable[[str], None]
+        self, members: zmq.SyncSocket, endpoints: list[str], warn: Callable[[str], None]
     ) -> None:
         self.workers: list[Worker] = []
         self.members = members

@@ -205,33 +205,26 @@ def zero_copy_cost(pace: Pace) -> float:
 # --- two processes ----------------------------------------------------------------------------
 
 
-class Peer:
-    """The other process of a TCP workload; does `count` operations for each line it reads."""
+@contextlib.contextmanager
+def peer_process(role: str, endpoint: str, size: int) -> Iterator[Callable[[int], None]]:
+    """The other process of a TCP workload; yields what asks it for so many operations."""
+    command = [sys.executable, os.path.abspath(__file__), "peer", role, endpoint, str(size)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, text=True)
+    orders = process.stdin
+    assert orders is not None
 
-    def __init__(self, role: str, endpoint: str, size: int) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), "peer", role, endpoint, str(size)],
-            stdin=subprocess.PIPE,
-            text=True,
-        )
+    def start(count: int) -> None:
+        print(count, file=orders, flush=True)
 
-    def start(self, count: int) -> None:
-        """Ask for `count` operations."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{count}\n")
-        self.process.stdin.flush()
-
-    def __enter__(self) -> Peer:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+    try:
+        yield start
+    finally:
+        orders.close()
         try:
-            self.process.wait(timeout=10)
+            process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            process.kill()
+            process.wait()
 
 
 def peer(role: str, endpoint: str, size: int, lines: IO[str]) -> None:
@@ -263,11 +256,11 @@ def push_pull(pace: Pace, size: int) -> float:
     with zmq.Context() as context, context.socket(zmq.PULL) as socket:
         tune(socket, size)
         port = socket.bind_to_random_port("tcp://127.0.0.1")
-        with Peer("push", f"tcp://127.0.0.1:{port}", size) as sender:
+        with peer_process("push", f"tcp://127.0.0.1:{port}", size) as start_peer:
             recv = socket.recv
 
             def loop(count: int) -> float:
-                sender.start(count + 1)
+                start_peer(count + 1)
                 recv()
                 start = perf_counter()
                 for _ in range(count):
@@ -303,12 +296,12 @@ def tcp_reqrep_16(pace: Pace) -> float:
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         tune(socket, 16)
         port = socket.bind_to_random_port("tcp://127.0.0.1")
-        with Peer("rep", f"tcp://127.0.0.1:{port}", 16) as server:
+        with peer_process("rep", f"tcp://127.0.0.1:{port}", 16) as start_peer:
             send, recv = socket.send, socket.recv
 
             def loop(count: int) -> float:
                 # One more than is timed: the first waits for the peer to start.
-                server.start(count + 1)
+                start_peer(count + 1)
                 send(payload)
                 recv()
                 start = perf_counter()
@@ -450,14 +443,18 @@ def import_peak_memory(pace: Pace) -> float:
 
 
 def about() -> dict[str, str]:
-    """Which interpreter and libraries these figures belong to."""
+    """Which interpreter and libraries these figures belong to.
+
+    `path` is where the code that was compiled is: of ours its core, of another zmq the package.
+    """
+    compiled = sys.modules.get("zmq._core._lib", zmq).__file__
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "executable": sys.executable,
         "pyzmq": zmq.pyzmq_version(),
         "libzmq": zmq.zmq_version(),
-        "path": os.path.dirname(os.path.abspath(zmq.__file__)),
+        "path": os.path.dirname(os.path.abspath(str(compiled))),
     }
 
 

@@ -44,7 +44,7 @@ cdef object take_bytes(zmq_msg_t *msg)
 cdef void *socket_new(void *context, int type) except NULL
 cdef int socket_close(void *socket) noexcept nogil
 cdef int try_getsockopt(void *socket, int option, void *value, size_t *size) noexcept nogil
-cdef int setsockopt(void *socket, int option, const void *value, size_t size) except -1
+cdef int try_setsockopt(void *socket, int option, const void *value, size_t size) noexcept nogil
 cdef int try_events(void *socket) noexcept nogil
 cdef int try_bind(void *socket, const char *address) noexcept nogil
 cdef int try_connect(void *socket, const char *address) noexcept nogil

@@ -304,10 +304,8 @@ cdef int try_getsockopt(void *socket, int option, void *value, size_t *size) noe
     return 0
 
 
-cdef int setsockopt(void *socket, int option, const void *value, size_t size) except -1:
-    if z.zmq_setsockopt(socket, option, value, size) != 0:
-        return _failed()
-    return 0
+cdef int try_setsockopt(void *socket, int option, const void *value, size_t size) noexcept nogil:
+    return _tried(z.zmq_setsockopt(socket, option, value, size))
 
 
 cdef int try_events(void *socket) noexcept nogil:

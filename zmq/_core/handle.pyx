@@ -444,14 +444,13 @@ cdef int socket_shut(SocketHandle handle, int linger) except -1:
     handle.closed = True
     if ptr == NULL:
         return 0
-    try:
-        if linger != KEEP_LINGER:
-            _lib.setsockopt(ptr, ZMQ_LINGER, &linger, sizeof(int))
-    finally:
-        _lib.poller_destroy(&handle.poller)
-        # ENOTSOCK: the context that other code owns is gone, and the socket with it
-        _lib.socket_close(ptr)
-        _unregister(handle)
+    if linger != KEEP_LINGER:
+        # ETERM: too late to change it, and no reason not to close
+        _lib.try_setsockopt(ptr, ZMQ_LINGER, &linger, sizeof(int))
+    _lib.poller_destroy(&handle.poller)
+    # ENOTSOCK: the context that other code owns is gone, and the socket with it
+    _lib.socket_close(ptr)
+    _unregister(handle)
     return 0
 
 

@@ -125,10 +125,9 @@ cdef int set_option(SocketHandle handle, int option, object value) except -1:
 
 cdef int _set(SocketHandle handle, int option, const void *value, size_t size) except -1:
     cdef void *ptr = enter(handle)
-    try:
-        return _lib.setsockopt(ptr, option, value, size)
-    finally:
-        leave(handle)
+    cdef int rc = _lib.try_setsockopt(ptr, option, value, size)
+    leave(handle)
+    return _lib.fail(-rc) if rc < 0 else 0
 
 
 cdef object _name(int option):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from errno import EFAULT, EINVAL
+
+from .error import ZMQError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -38,7 +42,14 @@ class AttributeSetter:
         def __getattr__(self, key):
             if key.startswith("__"):
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {key!r}")
-            return self._get_attr_opt(key.upper(), self._option_named(key))
+            option = self._option_named(key)
+            try:
+                return self._get_attr_opt(key.upper(), option)
+            except ZMQError as error:
+                # EFAULT is what unittest.mock meets on a context that is gone
+                if error.errno in (EINVAL, EFAULT):
+                    raise AttributeError(f"{key} attribute is write-only, or unknown to this libzmq") from None
+                raise
 
         def __setattr__(self, key, value):
             cls = type(self)

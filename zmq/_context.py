@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import types
 import warnings
 from _thread import allocate_lock
 from weakref import WeakSet
@@ -17,17 +16,23 @@ from .error import ZMQError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Generic, TypeVar, overload
+    from typing import Any, Generic, overload
 
-    from typing_extensions import Self
+    from typing_extensions import Self, TypeVar
 
     from ._core.socket import Socket as _Socket
+    from ._core.sockopt import _ContextOptions
+    from .sync import Socket
 
-    _S = TypeVar("_S", bound="_Socket", covariant=True)
+    _S = TypeVar("_S", bound="_Socket", covariant=True, default="Socket[bytes]")
     _OtherS = TypeVar("_OtherS", bound="_Socket")
-    _Base = Generic[_S]
+
+    class _Options(AttributeSetter, _ContextOptions): ...
+
 else:
-    _Base = object  # importing typing would cost a third of `import zmq`
+    from ._generic import Generic
+
+    _Options, _S = AttributeSetter, None
 
 
 def cast_int_addr(n: Any) -> int:
@@ -47,7 +52,7 @@ def cast_int_addr(n: Any) -> int:
     raise ValueError(f"cannot take {n!r} for the address of a context or socket: give its `underlying`")
 
 
-class Context(_Context, AttributeSetter, _Base):
+class Context(_Context, _Options, Generic[_S]):
     """The container of sockets and their I/O threads; a process rarely needs more than one.
 
     Args:
@@ -70,9 +75,6 @@ class Context(_Context, AttributeSetter, _Base):
     _socket_class: Callable[..., Any]
     _repr_cls = "zmq.Context"
 
-    if not TYPE_CHECKING:
-        __class_getitem__ = classmethod(types.GenericAlias)
-
     def __init__(self, io_threads: int | Context[Any] = 1, shadow: Any = 0) -> None:
         if isinstance(io_threads, _Context):
             shadow, io_threads = io_threads, 1
@@ -89,7 +91,7 @@ class Context(_Context, AttributeSetter, _Base):
 
     def __del__(self) -> None:
         if "sockopts" in self.__dict__ and not (self._shadow or self.closed or self._forked or exiting()):
-            warnings.warn(f"Unclosed context {self}", ResourceWarning, stacklevel=2, source=self)
+            warnings.warn(f"Unclosed context {self}", ResourceWarning, stacklevel=2, source=self._handle)
 
     def __repr__(self) -> str:
         name = type(self).__dict__.get("_repr_cls") or f"{type(self).__module__}.{type(self).__name__}"
@@ -102,7 +104,8 @@ class Context(_Context, AttributeSetter, _Base):
 
     def __exit__(self, exc_type: object, exc_value: object, traceback: object) -> None:
         for socket in self._open_sockets():
-            warnings.warn(f"Destroying context with unclosed socket {socket}", ResourceWarning, stacklevel=2, source=socket)
+            text = f"Destroying context with unclosed socket {socket}"
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=socket._handle)
         self.destroy()
 
     def __copy__(self, memo: object = None) -> Self:
@@ -181,6 +184,9 @@ class Context(_Context, AttributeSetter, _Base):
                 socket.setsockopt(option, value)
             except ZMQError:
                 continue  # an option of other socket types
+            except BaseException:
+                socket.close()
+                raise
         self._add_socket(socket)
         return socket
 

@@ -23,19 +23,17 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     _SocketT = TypeVar("_SocketT", bound="SocketMethods")
-    _Base = Generic[_SocketT]
 else:
-    import types
+    from ._generic import Generic
 
-    class _Base:
-        __class_getitem__ = classmethod(types.GenericAlias)
+    _SocketT = None
 
 
 # pickle.DEFAULT_PROTOCOL, without importing pickle for it
 DEFAULT_PROTOCOL = 5 if sys.version_info >= (3, 14) else 4
 
 
-class _SocketContext(_Base):
+class _SocketContext(Generic[_SocketT]):
     """What bind() and connect() return: leaving its `with` block undoes them."""
 
     socket: _SocketT
@@ -114,8 +112,10 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
         assert isinstance(value, bytes)
         return value.decode(encoding)
 
-    setsockopt_string = setsockopt_unicode = set_string
-    getsockopt_string = getsockopt_unicode = get_string
+    setsockopt_string = set_string
+    setsockopt_unicode = set_string
+    getsockopt_string = get_string
+    getsockopt_unicode = get_string
 
     def get_hwm(self) -> int:
         """Return the high water mark for sending, or for receiving where there is no sending: messages."""
@@ -139,7 +139,14 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
         if failed is not None:
             raise failed
 
-    hwm = property(get_hwm, set_hwm, None, "High water mark of both directions: messages for each peer, 0 for no limit.")
+    @property
+    def hwm(self) -> int:
+        """High water mark of both directions: messages for each peer, 0 for no limit."""
+        return self.get_hwm()
+
+    @hwm.setter
+    def hwm(self, value: int) -> None:
+        self.set_hwm(value)
 
     def subscribe(self, topic: str | bytes) -> None:
         """Receive the messages that begin with a topic (SUB).
@@ -178,7 +185,7 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
     def _bind_cm(self, addr: str | bytes) -> _SocketContext[Self]:
         # a wildcard is unbound by what it became
         endpoint = self.get(SocketOption.LAST_ENDPOINT)
-        return _SocketContext(self, "bind", endpoint.decode("utf-8") if isinstance(endpoint, bytes) and endpoint else addr)
+        return _SocketContext(self, "bind", endpoint.decode("utf-8") or addr)
 
     def _connect_cm(self, addr: str | bytes) -> _SocketContext[Self]:
         return _SocketContext(self, "connect", addr)
@@ -198,7 +205,7 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
             raise ZMQError(22, f"{addr.partition('://')[0]} has no ports: use bind() (addr={addr!r})")
         if (min_port, max_port) == (49152, 65536):
             self.bind(f"{addr}:*")
-            return int(bytes(self.get(SocketOption.LAST_ENDPOINT)).rpartition(b":")[2])  # type: ignore[arg-type]
+            return int(self.get(SocketOption.LAST_ENDPOINT).rpartition(b":")[2])
         from random import randrange
 
         for _ in range(max_tries):

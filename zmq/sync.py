@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import types
 import warnings
 
 from ._attributes import AttributeSetter
-from ._context import Context, cast_int_addr
+from ._context import Context as Context
+from ._context import cast_int_addr
 from ._core.context import Context as _CoreContext
 from ._core.frame import Frame as _CoreFrame
 from ._core.handle import exiting
@@ -21,18 +21,24 @@ from .error import ZMQError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Generic, TypeVar
+    from typing import Any, Generic
 
-    from typing_extensions import Self
+    from typing_extensions import Self, TypeVar
 
-    _T = TypeVar("_T")
-    _Base = Generic[_T]
+    from ._methods import _SocketContext
+
+    _T = TypeVar("_T", default=bytes)
 else:
-    _Base = object  # importing typing would cost a third of `import zmq`
+    from ._generic import Generic
+
+    _T = None
 
 
 class Frame(_CoreFrame, AttributeSetter):
     __slots__ = ()
+
+    if TYPE_CHECKING:
+        shared: int
 
     def __getitem__(self, key: int | str) -> Any:
         """Return ``get(key)``; a slice is a TypeError: slice ``frame.buffer`` or ``frame.bytes``."""
@@ -54,10 +60,9 @@ class Frame(_CoreFrame, AttributeSetter):
         self.set("group", group)
 
     @property
-    def routing_id(self) -> int:
+    def routing_id(self) -> int | None:
         """The peer of a SERVER message (draft); RuntimeError without drafts."""
-        routing_id: int = self.get("routing_id")
-        return routing_id
+        return self.get("routing_id")
 
     @routing_id.setter
     def routing_id(self, routing_id: int) -> None:
@@ -68,7 +73,7 @@ Frame.__doc__ = _CoreFrame.__doc__
 Message = Frame
 
 
-class Socket(SocketMethods, _Base):
+class Socket(SocketMethods, Generic[_T]):
     """A ZeroMQ socket, usually made by ``context.socket(type)``.
 
     Args:
@@ -88,8 +93,12 @@ class Socket(SocketMethods, _Base):
     _repr_cls: str = "zmq.Socket"
     _poller_class = Poller
 
-    if not TYPE_CHECKING:
-        __class_getitem__ = classmethod(types.GenericAlias)
+    if TYPE_CHECKING:  # what the methods for all flavours return as Any, this flavour knows
+
+        def bind(self, addr: str | bytes) -> _SocketContext[Self]: ...
+        def connect(self, addr: str | bytes) -> _SocketContext[Self]: ...
+        def recv_string(self, flags: int = 0, encoding: str = "utf-8") -> str: ...
+        def recv_unicode(self, flags: int = 0, encoding: str = "utf-8") -> str: ...
 
     def __init__(
         self, ctx_or_socket: Any = None, socket_type: int = 0, *, shadow: Any = 0, copy_threshold: int | None = None
@@ -120,7 +129,8 @@ class Socket(SocketMethods, _Base):
 
     def __del__(self) -> None:
         if not (self._shadow or self.closed or self._forked or exiting()):
-            warnings.warn(f"Unclosed socket {self}", ResourceWarning, stacklevel=2, source=self)
+            # the handle, because CPython 3.11's tracemalloc knows nothing of objects with a __dict__
+            warnings.warn(f"Unclosed socket {self}", ResourceWarning, stacklevel=2, source=self._handle)
             self.close()
 
     def __repr__(self) -> str:

@@ -204,6 +204,8 @@ def _environment(*, keep_path: bool) -> dict[str, str]:
     The rival must not find this package through it, and the samples run in another directory.
     """
     environment = dict(os.environ)
+    # Without its byte code a package is compiled at every import, and that would be measured.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     path = environment.pop("PYTHONPATH", "")
     if path and keep_path:
         entries = [os.path.abspath(entry) for entry in path.split(os.pathsep) if entry]

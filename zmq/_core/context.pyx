@@ -42,6 +42,10 @@ cdef class Context:
         return self.handle.closed
 
     @property
+    def _handle(self):
+        return self.handle
+
+    @property
     def _forked(self):
         return self.handle.forked
 

@@ -294,6 +294,10 @@ cdef class Socket(OptionHolder):
         return self.handle.closed
 
     @property
+    def _handle(self):
+        return self.handle
+
+    @property
     def _forked(self):
         return self.handle.forked
 

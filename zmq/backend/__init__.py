@@ -23,4 +23,21 @@ from .select import public_api, select_backend
 first = "zmq.backend.cython"
 second = "zmq.backend.cython"
 
-__all__ = [*public_api, "monitored_queue"]
+__all__ = [
+    "IPC_PATH_MAX_LEN",
+    "PYZMQ_DRAFT_API",
+    "Context",
+    "Frame",
+    "Message",
+    "Socket",
+    "curve_keypair",
+    "curve_public",
+    "has",
+    "monitored_queue",
+    "proxy",
+    "proxy_steerable",
+    "strerror",
+    "zmq_errno",
+    "zmq_poll",
+    "zmq_version_info",
+]

@@ -54,8 +54,8 @@ def available() -> bool:
 
 def read_one_line(text: str) -> Iterator[Entry]:
     """The entries of a sources.list file."""
-    for line in text.splitlines():
-        line = line.partition("#")[0].strip()
+    for row in text.splitlines():
+        line = row.partition("#")[0].strip()
         match = re.match(r"(deb|deb-src)\s+(?:\[([^\]]*)\]\s*)?(\S+)\s+(\S+)\s*(.*)$", line)
         if not match:
             continue

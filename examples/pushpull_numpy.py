@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing
 
 import numpy
-
 import zmq
 
 ARRAYS = 8
@@ -31,7 +30,7 @@ def work(tasks: str, results: str) -> None:
             if not body:
                 return
             about = header.bytes.decode()
-            array = numpy.frombuffer(body[0], dtype=about).reshape(SHAPE)
+            array = numpy.frombuffer(body[0].buffer, dtype=about).reshape(SHAPE)
             outbox.send_json(float(array.sum()))
 
 

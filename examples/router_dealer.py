@@ -23,8 +23,8 @@ def ask(context: zmq.Context, endpoint: str, client: int) -> None:
             socket.send_multipart([str(number).encode(), f"client {client}".encode()])
         answers = {}
         for _ in range(QUESTIONS):
-            number, answer = socket.recv_multipart()
-            answers[int(number)] = answer.decode()
+            tag, answer = socket.recv_multipart()
+            answers[int(tag)] = answer.decode()
         print(f"client {client}: {[answers[number] for number in range(QUESTIONS)]}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.machinery
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,10 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def _prefer_installed_package() -> None:
     """``python -m pytest`` puts the checkout first; without compiled modules in it, look past it."""
-    built = any(
-        (ROOT / "zmq" / "_core" / f"_lib{suffix}").exists()
-        for suffix in importlib.machinery.EXTENSION_SUFFIXES
-    )
+    built = any((ROOT / "zmq" / "_core" / f"_lib{suffix}").exists() for suffix in importlib.machinery.EXTENSION_SUFFIXES)
     if not built:
         sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != ROOT]
 
@@ -37,6 +35,7 @@ from helpers import (  # noqa: E402
     RunChild,
     bind_any,
     child_process,
+    wait_until,
 )
 
 
@@ -47,6 +46,30 @@ def pytest_report_header() -> str:
 def end_context(context: zmq.Context[Any], bound: float = 10.0) -> None:
     """Destroy in a thread, so that a hang is a failure and not the end of the run."""
     Background(context.destroy, 0).result(bound)
+
+
+def live_handles() -> tuple[int, int]:
+    """Sockets that are open and buffers that libzmq holds, in this process."""
+    try:
+        from zmq._core import handle, release
+    except ImportError:  # the suite also runs under another implementation, as a comparison
+        return (0, 0)
+    return (handle.live_sockets(), release.live_buffers())
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind() -> Iterator[None]:
+    """No test leaves a socket open or a buffer lent to libzmq."""
+    sockets, buffers = live_handles()
+
+    def back() -> bool:
+        now = live_handles()
+        return now[0] <= sockets and now[1] <= buffers
+
+    yield
+    if not back():
+        gc.collect()
+        wait_until(back, what=f"back at {sockets} sockets and {buffers} buffers")
 
 
 @pytest.fixture
@@ -64,7 +87,7 @@ def socket(ctx: zmq.SyncContext) -> Iterator[MakeSocket]:
     made: list[zmq.SyncSocket] = []
 
     def make(kind: int, **kwargs: Any) -> zmq.SyncSocket:
-        one = ctx.socket(kind, **kwargs)
+        one: zmq.SyncSocket = ctx.socket(kind, **kwargs)
         made.append(one)
         one.setsockopt(zmq.LINGER, 0)
         one.setsockopt(zmq.RCVTIMEO, PATIENCE)
@@ -80,9 +103,7 @@ def socket(ctx: zmq.SyncContext) -> Iterator[MakeSocket]:
 def pair(socket: MakeSocket) -> MakePair:
     """Make connected pairs: the first one is bound, the second one connected."""
 
-    def make(
-        bound: int = zmq.PAIR, connected: int = zmq.PAIR, transport: str = "inproc"
-    ) -> tuple[zmq.SyncSocket, zmq.SyncSocket]:
+    def make(bound: int = zmq.PAIR, connected: int = zmq.PAIR, transport: str = "inproc") -> tuple[zmq.SyncSocket, zmq.SyncSocket]:
         first, second = socket(bound), socket(connected)
         second.connect(bind_any(first, transport))
         return first, second

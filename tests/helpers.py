@@ -41,9 +41,7 @@ class MakeSocket(Protocol):
 class MakePair(Protocol):
     """The ``pair`` fixture: a bound and a connected socket."""
 
-    def __call__(
-        self, bound: int = ..., connected: int = ..., transport: str = ...
-    ) -> tuple[zmq.SyncSocket, zmq.SyncSocket]: ...
+    def __call__(self, bound: int = ..., connected: int = ..., transport: str = ...) -> tuple[zmq.SyncSocket, zmq.SyncSocket]: ...
 
 
 class RunChild(Protocol):
@@ -72,6 +70,28 @@ def wait_until(condition: Callable[[], T], deadline: float = 5.0, what: str = "c
             raise AssertionError(f"{what} not reached within {deadline} s (last: {answer!r})")
         time.sleep(pause)  # only the interval between two looks
         pause = min(pause * 2, 0.02)
+
+
+def asleep(stat: Path) -> bool:
+    """Whether the kernel reports the task as asleep; taken for granted where there is no /proc."""
+    if sys.platform != "linux":
+        return True
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] == "S"
+    except FileNotFoundError:
+        return False
+
+
+def repeatedly(condition: Callable[[], bool], looks: int = 25) -> Callable[[], bool]:
+    """A condition that is true once ``condition`` was true ``looks`` times in a row."""
+    seen = 0
+
+    def settled() -> bool:
+        nonlocal seen
+        seen = seen + 1 if condition() else 0
+        return seen >= looks
+
+    return settled
 
 
 def fresh_inproc() -> str:
@@ -176,6 +196,10 @@ class ChildProcess:
         assert self.popen.stdout is not None
         return self.popen.stdout.readline().strip()
 
+    def wait_until_asleep(self) -> None:
+        """Return once its main thread was asleep at 25 looks in a row, so inside a blocking call."""
+        wait_until(repeatedly(lambda: asleep(Path(f"/proc/{self.pid}/stat"))), what="child blocked")
+
     def kill(self) -> None:
         if os.name == "posix":
             try:
@@ -250,27 +274,10 @@ class Background(threading.Thread):
         return self._value
 
 
-def sleeping(thread: threading.Thread) -> bool:
-    """Whether the kernel reports ``thread`` as asleep (Linux), so inside its blocking call."""
-    if sys.platform != "linux":
-        return thread.is_alive()
-    try:
-        stat = Path(f"/proc/self/task/{thread.native_id}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] == "S"
-
-
-def wait_until_blocked(thread: threading.Thread, looks: int = 25) -> None:
-    """Return once ``thread`` was asleep at ``looks`` looks in a row."""
-    seen = 0
-
-    def settled() -> bool:
-        nonlocal seen
-        seen = seen + 1 if sleeping(thread) else 0
-        return seen >= looks
-
-    wait_until(settled, what="thread blocked")
+def wait_until_blocked(thread: threading.Thread) -> None:
+    """Return once ``thread`` was asleep at 25 looks in a row, so inside its blocking call."""
+    stat = Path(f"/proc/self/task/{thread.native_id}/stat")
+    wait_until(repeatedly(lambda: asleep(stat)), what="thread blocked")
 
 
 @contextmanager

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from errno import EFAULT, EINVAL
-
-from .error import ZMQError
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
 class AttributeSetter:
-    """Refuses unknown attributes, and finds options by name whatever its case.
+    """Refuses to set unknown attributes, and finds options by name whatever its case.
 
-    An option defined on the class (see zmq._core.sockopt) never gets here: these are the fallbacks of attribute look-up.
+    An option defined on the class (see zmq._core.sockopt) is set by its descriptor. There is no ``__getattr__``: it would make
+    every look-up of a method, ``socket.send``, twice as slow.
     """
 
     __slots__ = ()
@@ -37,19 +34,7 @@ class AttributeSetter:
         """Set an option; subclasses say which."""
         raise NotImplementedError(f"{type(self).__name__} has no options to set")
 
-    if not TYPE_CHECKING:  # a checker that sees these believes every misspelt name
-
-        def __getattr__(self, key):
-            if key.startswith("__"):
-                raise AttributeError(f"{type(self).__name__!r} object has no attribute {key!r}")
-            option = self._option_named(key)
-            try:
-                return self._get_attr_opt(key.upper(), option)
-            except ZMQError as error:
-                # EFAULT is what unittest.mock meets on a context that is gone
-                if error.errno in (EINVAL, EFAULT):
-                    raise AttributeError(f"{key} attribute is write-only, or unknown to this libzmq") from None
-                raise
+    if not TYPE_CHECKING:  # a checker that sees this believes every misspelt name
 
         def __setattr__(self, key, value):
             cls = type(self)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from _thread import allocate_lock
-from weakref import WeakSet
+from _weakrefset import WeakSet  # weakref's, without the time to import the rest of it
 
 from ._attributes import AttributeSetter
 from ._core.context import Context as _Context
 from ._core.handle import exiting
+from ._warnings import warn_unclosed
 from .constants import ContextOption, Errno, SocketOption
 from .error import ZMQError
 
@@ -91,7 +91,7 @@ class Context(_Context, _Options, Generic[_S]):
 
     def __del__(self) -> None:
         if "sockopts" in self.__dict__ and not (self._shadow or self.closed or self._forked or exiting()):
-            warnings.warn(f"Unclosed context {self}", ResourceWarning, stacklevel=2, source=self._handle)
+            warn_unclosed(f"Unclosed context {self}", self._handle)
 
     def __repr__(self) -> str:
         name = type(self).__dict__.get("_repr_cls") or f"{type(self).__module__}.{type(self).__name__}"
@@ -104,8 +104,7 @@ class Context(_Context, _Options, Generic[_S]):
 
     def __exit__(self, exc_type: object, exc_value: object, traceback: object) -> None:
         for socket in self._open_sockets():
-            text = f"Destroying context with unclosed socket {socket}"
-            warnings.warn(text, ResourceWarning, stacklevel=2, source=socket._handle)
+            warn_unclosed(f"Destroying context with unclosed socket {socket}", socket._handle)
         self.destroy()
 
     def __copy__(self, memo: object = None) -> Self:
@@ -235,9 +234,19 @@ class Context(_Context, _Options, Generic[_S]):
             return SocketOption[name]
         return super()._option_named(key)
 
+    if not TYPE_CHECKING:  # a checker that sees this believes every misspelt name
+
+        def __getattr__(self, key):
+            return self._get_attr_opt(key.upper(), self._option_named(key))
+
     def _get_attr_opt(self, name: str, opt: int) -> Any:
         if isinstance(opt, ContextOption):
-            return self.get(opt)
+            try:
+                return self.get(opt)
+            except ZMQError as error:
+                if error.errno == Errno.EINVAL:
+                    raise AttributeError(f"{name} is write-only, or unknown to this libzmq") from None
+                raise
         if opt not in self.sockopts:
             raise AttributeError(name)
         return self.sockopts[opt]

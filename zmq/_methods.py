@@ -249,7 +249,7 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
         """Send an object as JSON in one frame.
 
         Args:
-            obj: what json.dumps takes. flags: as for send(). **kwargs: `routing_id` and `group` for send(), the rest for json.dumps.
+            obj: what json.dumps takes. flags: as for send(). **kwargs: `routing_id`, `group` for send(), the rest for json.dumps.
         Raises:
             TypeError: obj cannot be encoded. As send().
         """

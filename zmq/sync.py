@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 from ._attributes import AttributeSetter
 from ._context import Context as Context
 from ._context import cast_int_addr
@@ -16,6 +14,7 @@ from ._core.socket import set_frame_class
 from ._core.sockopt import set_plain_class
 from ._methods import SocketMethods
 from ._poller import Poller
+from ._warnings import warn_deprecated, warn_unclosed
 from .constants import Errno, MessageOption, SocketType
 from .error import ZMQError
 
@@ -37,9 +36,6 @@ else:
 class Frame(_CoreFrame, AttributeSetter):
     __slots__ = ()
 
-    if TYPE_CHECKING:
-        shared: int
-
     def __getitem__(self, key: int | str) -> Any:
         """Return ``get(key)``; a slice is a TypeError: slice ``frame.buffer`` or ``frame.bytes``."""
         return self.get(key)
@@ -49,6 +45,18 @@ class Frame(_CoreFrame, AttributeSetter):
         if name in MessageOption.__members__:
             return MessageOption[name]
         return super()._option_named(key)
+
+    @property
+    def shared(self) -> int:
+        """Whether the memory is shared with another frame: zmq.SHARED (zmq_msg_get(3))."""
+        return int(self.get(MessageOption.SHARED))
+
+    SHARED = shared
+
+    @property
+    def MORE(self) -> int:
+        """What libzmq says of `more`: zmq.MORE (zmq_msg_get(3))."""
+        return int(self.get(MessageOption.MORE))
 
     @property
     def group(self) -> str:
@@ -129,8 +137,7 @@ class Socket(SocketMethods, Generic[_T]):
 
     def __del__(self) -> None:
         if not (self._shadow or self.closed or self._forked or exiting()):
-            # the handle, because CPython 3.11's tracemalloc knows nothing of objects with a __dict__
-            warnings.warn(f"Unclosed socket {self}", ResourceWarning, stacklevel=2, source=self._handle)
+            warn_unclosed(f"Unclosed socket {self}", self._handle)
             self.close()
 
     def __repr__(self) -> str:
@@ -167,7 +174,7 @@ class Socket(SocketMethods, Generic[_T]):
     @property
     def socket_type(self) -> SocketType:
         """The type, by a name of old: use `type`."""
-        warnings.warn("Socket.socket_type is deprecated: use Socket.type", DeprecationWarning, stacklevel=2)
+        warn_deprecated("Socket.socket_type is deprecated: use Socket.type")
         return self.type
 
     def close(self, linger: int | None = None) -> None:
@@ -182,7 +189,7 @@ class Stopwatch:
     """A stopwatch with microseconds; deprecated: use time.perf_counter()."""
 
     def __init__(self) -> None:
-        warnings.warn("zmq.Stopwatch is deprecated: use time.perf_counter()", DeprecationWarning, stacklevel=2)
+        warn_deprecated("zmq.Stopwatch is deprecated: use time.perf_counter()")
         self._started: float | None = None
 
     def start(self) -> None:

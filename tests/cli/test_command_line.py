@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cli.commands import zmq_command
-
 import zmq
+
+from cli.commands import zmq_command
 
 
 def test_help_names_every_command(tmp_path: Path) -> None:

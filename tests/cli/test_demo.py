@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from cli.commands import LIMIT, PYTHON, zmq_command
 from helpers import Background, wait_until
 

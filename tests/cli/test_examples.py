@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from cli.commands import LIMIT, PYTHON
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

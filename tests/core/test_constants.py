@@ -51,8 +51,8 @@ def test_event_globals_carry_a_prefix_except_protocol_errors() -> None:
 
 @pytest.mark.parametrize("name", sorted(zmq.Event.__members__))
 def test_event_repr_contains_its_own_name(name: str) -> None:
-    assert zmq.Event[name].name is not None
-    assert zmq.Event[name].name in repr(zmq.Event[name])
+    member = zmq.Event[name]  # an alias shows the name of its member
+    assert str(member.name) in repr(member)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,7 @@ def test_alias(alias: str, name: str) -> None:
 
 
 def test_number_of_members() -> None:
-    counts = {
-        kind: len(kind.__members__) for kind in (zmq.SocketOption, zmq.Event, zmq.SocketType)
-    }
+    counts = {kind: len(kind.__members__) for kind in (zmq.SocketOption, zmq.Event, zmq.SocketType)}
     assert counts == {zmq.SocketOption: 119, zmq.Event: 40, zmq.SocketType: 23}
 
 
@@ -117,9 +115,7 @@ def test_options_carry_their_type(option: zmq.SocketOption, kind: str) -> None:
     assert option._opt_type.name == kind
 
 
-@pytest.mark.parametrize(
-    "name", ["PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB"]
-)
+@pytest.mark.parametrize("name", ["PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB", "XSUB"])
 def test_sockets_of_each_type_say_their_type(socket: MakeSocket, name: str) -> None:
     kind = zmq.SocketType[name]
     made = socket(kind)

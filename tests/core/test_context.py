@@ -95,9 +95,7 @@ def test_shadow_by_object_keeps_a_reference(ctx: zmq.SyncContext) -> None:
         assert shadow._shadow_obj is ctx
 
 
-def test_socket_of_a_shadow_talks_to_sockets_of_the_original(
-    ctx: zmq.SyncContext, socket: MakeSocket
-) -> None:
+def test_socket_of_a_shadow_talks_to_sockets_of_the_original(ctx: zmq.SyncContext, socket: MakeSocket) -> None:
     shadow = zmq.Context.shadow(ctx.underlying)
     name = fresh_inproc()
     receiver = socket(zmq.PULL)
@@ -239,14 +237,16 @@ def test_socket_class_is_chosen_by_argument_then_by_attribute(ctx: zmq.SyncConte
     class Other(zmq.Socket[bytes]):
         pass
 
-    with ctx.socket(zmq.PAIR, socket_class=Mine) as made:
-        assert type(made) is Mine
+    def kind(**arguments: Any) -> type:
+        with ctx.socket(zmq.PAIR, **arguments) as made:
+            return type(made)
+
+    assert kind(socket_class=Mine) is Mine
     ctx._socket_class = Other
-    with ctx.socket(zmq.PAIR) as made:
-        assert type(made) is Other
+    assert kind() is Other
+    assert kind(socket_class=Mine) is Mine
     del ctx._socket_class
-    with ctx.socket(zmq.PAIR) as made:
-        assert type(made) is zmq.Socket
+    assert kind() is zmq.Socket
 
 
 def test_keywords_reach_the_socket_class(ctx: zmq.SyncContext) -> None:

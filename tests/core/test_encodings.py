@@ -12,9 +12,7 @@ import zmq
 from helpers import MakePair
 
 
-@pytest.mark.parametrize(
-    ("sender", "receiver"), [("send_string", "recv_string"), ("send_unicode", "recv_unicode")]
-)
+@pytest.mark.parametrize(("sender", "receiver"), [("send_string", "recv_string"), ("send_unicode", "recv_unicode")])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "latin-1"])
 def test_text(pair: MakePair, sender: str, receiver: str, encoding: str) -> None:
     a, b = pair()
@@ -139,7 +137,7 @@ def test_deserialiser_errors_propagate(pair: MakePair) -> None:
         b.recv_serialized(raise_typeerror)
 
 
-def raise_typeerror(_: object) -> None:
+def raise_typeerror(_: object) -> Any:
     raise TypeError("mine")
 
 
@@ -151,9 +149,7 @@ def test_serialiser_errors_send_nothing(pair: MakePair) -> None:
     assert b.recv() == b"next"
 
 
-@pytest.mark.parametrize(
-    "receive", ["recv_string", "recv_unicode", "recv_json", "recv_pyobj"]
-)
+@pytest.mark.parametrize("receive", ["recv_string", "recv_unicode", "recv_json", "recv_pyobj"])
 def test_flags_reach_recv(pair: MakePair, receive: str) -> None:
     _, b = pair()
     with pytest.raises(zmq.Again):

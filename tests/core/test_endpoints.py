@@ -54,9 +54,7 @@ def test_addresses_as_text_and_as_bytes(socket: MakeSocket, encode: Any) -> None
 @pytest.mark.parametrize("address", [5, None, 1.5, ["tcp://127.0.0.1:1"]])
 @pytest.mark.parametrize("verb", ["bind", "connect", "unbind", "disconnect"])
 @pytest.mark.parametrize("closed", [False, True])
-def test_address_of_another_type_is_a_typeerror(
-    socket: MakeSocket, verb: str, address: Any, closed: bool
-) -> None:
+def test_address_of_another_type_is_a_typeerror(socket: MakeSocket, verb: str, address: Any, closed: bool) -> None:
     made = socket(zmq.PAIR)
     if closed:
         made.close()
@@ -241,16 +239,12 @@ def test_random_port_within_a_range(socket: MakeSocket) -> None:
 def test_random_port_when_all_are_taken(socket: MakeSocket) -> None:
     taken = int(bind_any(socket(zmq.PULL), "tcp").rpartition(":")[2])
     with pytest.raises(zmq.ZMQBindError):
-        socket(zmq.PULL).bind_to_random_port(
-            "tcp://127.0.0.1", min_port=taken, max_port=taken + 1, max_tries=5
-        )
+        socket(zmq.PULL).bind_to_random_port("tcp://127.0.0.1", min_port=taken, max_port=taken + 1, max_tries=5)
 
 
 def test_random_port_raises_other_errors_at_once(socket: MakeSocket) -> None:
     for ports in ({}, {"min_port": 40000, "max_port": 45000}):
-        error = error_of(
-            lambda ports=ports: socket(zmq.PULL).bind_to_random_port("nosuch://x", **ports)
-        )
+        error = error_of(lambda ports=ports: socket(zmq.PULL).bind_to_random_port("nosuch://x", **ports))
         assert error.errno == errno.EPROTONOSUPPORT
 
 

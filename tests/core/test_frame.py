@@ -38,9 +38,7 @@ def test_content_of_any_size(size: int, sharing: bool | None) -> None:
     assert bytes(frame) == data
 
 
-@pytest.mark.parametrize(
-    "data", [bytearray(b"abc"), memoryview(b"abc"), numpy.frombuffer(b"abc", "u1"), zmq.Frame(b"abc")]
-)
+@pytest.mark.parametrize("data", [bytearray(b"abc"), memoryview(b"abc"), numpy.frombuffer(b"abc", "u1"), zmq.Frame(b"abc")])
 def test_content_from_any_buffer(data: Any) -> None:
     assert zmq.Frame(data).bytes == b"abc"
 

@@ -12,9 +12,7 @@ NEEDED = 9 * 2**30
 pytestmark = [
     pytest.mark.large,
     pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        psutil.virtual_memory().available < NEEDED, reason="less than 9 GiB of memory available"
-    ),
+    pytest.mark.skipif(psutil.virtual_memory().available < NEEDED, reason="less than 9 GiB of memory available"),
 ]
 
 PREPARE = """
@@ -42,8 +40,7 @@ FORMS = {
     "copied": "push.send(data); check(pull.recv(copy=False))",
     "multipart": "push.send_multipart([b'head', data, b'tail'], copy=False);"
     " parts = pull.recv_multipart(copy=False); check(parts[1]); del parts",
-    "into": "target = bytearray(SIZE); push.send(data, copy=False);"
-    " assert pull.recv_into(target) == SIZE; check(target)",
+    "into": "target = bytearray(SIZE); push.send(data, copy=False); assert pull.recv_into(target) == SIZE; check(target)",
     "own-frame": "frame = zmq.Frame(data, copy=False); assert len(frame) == SIZE;"
     " push.send(frame); check(pull.recv(copy=False)); assert '2GB' in repr(frame)",
 }

@@ -153,9 +153,7 @@ def test_parse_a_message() -> None:
     assert parsed == {"event": zmq.EVENT_CONNECTED, "value": 17, "endpoint": b"tcp://x:1"}
 
 
-@pytest.mark.parametrize(
-    "wrong", [[], [b"123456"], [b"12345", b"x"], [b"1234567", b"x"], [b"123456", b"x", b"y"]]
-)
+@pytest.mark.parametrize("wrong", [[], [b"123456"], [b"12345", b"x"], [b"1234567", b"x"], [b"123456", b"x", b"y"]])
 def test_parse_refuses_other_shapes(wrong: Any) -> None:
     with pytest.raises(RuntimeError):
         parse_monitor_message(wrong)

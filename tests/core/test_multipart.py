@@ -59,9 +59,7 @@ def test_sndmore_continues_the_message(pair: MakePair) -> None:
 @pytest.mark.parametrize("position", [0, 1, 2])
 @pytest.mark.parametrize("copy", [True, False])
 @pytest.mark.parametrize("wrong", ["text", 5, None, object()], ids=repr)
-def test_wrong_part_is_named_and_nothing_is_sent(
-    pair: MakePair, wrong: Any, copy: bool, position: int
-) -> None:
+def test_wrong_part_is_named_and_nothing_is_sent(pair: MakePair, wrong: Any, copy: bool, position: int) -> None:
     a, b = pair()
     parts: list[Any] = [b"first", bytes(BIG), b"last"]
     parts[position] = wrong
@@ -118,9 +116,7 @@ def test_unknown_keywords_are_accepted(pair: MakePair) -> None:
 
 @pytest.mark.parametrize("copy", [True, False])
 @pytest.mark.parametrize("parts", [2, 5, 20])
-def test_dontwait_sends_all_or_nothing_at_the_high_water_mark(
-    socket: MakeSocket, transport: str, parts: int, copy: bool
-) -> None:
+def test_dontwait_sends_all_or_nothing_at_the_high_water_mark(socket: MakeSocket, transport: str, parts: int, copy: bool) -> None:
     push, pull = socket(zmq.PUSH), socket(zmq.PULL)
     push.sndhwm = pull.rcvhwm = 1
     push.connect(bind_any(pull, transport))

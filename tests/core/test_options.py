@@ -53,8 +53,9 @@ def test_bool_is_an_int(socket: MakeSocket) -> None:
 
 @pytest.mark.parametrize("option", [zmq.LINGER, zmq.ROUTING_ID, zmq.AFFINITY, 9999])
 def test_text_value_is_a_typeerror(socket: MakeSocket, option: int) -> None:
+    text: Any = "text"
     with pytest.raises(TypeError):
-        socket(zmq.DEALER).set(option, "text")
+        socket(zmq.DEALER).set(option, text)
 
 
 @pytest.mark.parametrize("value", [b"5", 1.5, None, [5]])

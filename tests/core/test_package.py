@@ -96,9 +96,7 @@ def test_default_copy_threshold() -> None:
     assert zmq.COPY_THRESHOLD == 65536
 
 
-def test_assigned_copy_threshold_counts_for_later_objects(
-    monkeypatch: pytest.MonkeyPatch, pair: MakePair
-) -> None:
+def test_assigned_copy_threshold_counts_for_later_objects(monkeypatch: pytest.MonkeyPatch, pair: MakePair) -> None:
     before, _ = pair(zmq.PUSH, zmq.PULL)
     monkeypatch.setattr(zmq, "COPY_THRESHOLD", 7)
     after, _ = pair(zmq.PUSH, zmq.PULL)

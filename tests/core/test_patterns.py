@@ -143,12 +143,10 @@ def test_dealer_asks_several_repliers_in_turn(socket: MakeSocket, transport: str
     for _ in range(30):
         dealer.send_multipart([b"", b"q"])
     for _ in range(30):
-        index = wait_until(
-            lambda: next((n + 1 for n, rep in enumerate(repliers) if rep.poll(1)), None)
-        )
-        repliers[index - 1].recv()
-        repliers[index - 1].send(b"a")
-        counts[index - 1] += 1
+        ready = wait_until(lambda: [n for n, rep in enumerate(repliers) if rep.poll(1)])
+        repliers[ready[0]].recv()
+        repliers[ready[0]].send(b"a")
+        counts[ready[0]] += 1
     assert [dealer.recv_multipart() for _ in range(30)] == [[b"", b"a"]] * 30
     assert sum(counts) == 30
 
@@ -233,9 +231,7 @@ def test_bind_connect_and_send_in_any_order(
 
 def test_many_binds_and_many_connects(socket: MakeSocket) -> None:
     pulls = [socket(zmq.PULL) for _ in range(3)]
-    endpoints = [
-        bind_any(pull, transport) for pull in pulls for transport in ("inproc", "tcp")
-    ]
+    endpoints = [bind_any(pull, transport) for pull in pulls for transport in ("inproc", "tcp")]
     pushes = [socket(zmq.PUSH) for _ in range(3)]
     for push in pushes:
         for endpoint in endpoints:

@@ -16,9 +16,7 @@ numpy = pytest.importorskip("numpy")
 
 SETTINGS = settings(max_examples=150, deadline=None)
 
-SIZES = st.one_of(
-    st.integers(0, 40), st.sampled_from([255, 256, 4096, 32767, 32768, 32769, 65535, 65536, 65537])
-)
+SIZES = st.one_of(st.integers(0, 40), st.sampled_from([255, 256, 4096, 32767, 32768, 32769, 65535, 65536, 65537]))
 PARTS = st.lists(st.tuples(SIZES, st.integers(0, 255)), min_size=1, max_size=12)
 
 
@@ -40,9 +38,7 @@ def ends() -> Iterator[tuple[zmq.SyncSocket, zmq.SyncSocket]]:
 
 @SETTINGS
 @given(parts=PARTS, copy=st.booleans(), copy_back=st.booleans())
-def test_any_multipart_shape_arrives_unchanged(
-    ends: Any, parts: list[tuple[int, int]], copy: bool, copy_back: bool
-) -> None:
+def test_any_multipart_shape_arrives_unchanged(ends: Any, parts: list[tuple[int, int]], copy: bool, copy_back: bool) -> None:
     a, b = ends
     message = [bytes([value]) * size for size, value in parts]
     a.send_multipart(message, copy=copy)
@@ -51,9 +47,7 @@ def test_any_multipart_shape_arrives_unchanged(
 
 @SETTINGS
 @given(messages=st.lists(PARTS, min_size=1, max_size=8))
-def test_messages_never_run_into_each_other(
-    ends: Any, messages: list[list[tuple[int, int]]]
-) -> None:
+def test_messages_never_run_into_each_other(ends: Any, messages: list[list[tuple[int, int]]]) -> None:
     a, b = ends
     expected = [[bytes([value]) * size for size, value in parts] for parts in messages]
     for message in expected:
@@ -83,9 +77,7 @@ SHAPES = st.lists(st.integers(1, 5), min_size=1, max_size=4)
 
 @SETTINGS
 @given(data=st.data(), shape=SHAPES, kind=st.sampled_from(["u1", "<i4", "<f8", "S3"]))
-def test_an_array_goes_if_and_only_if_it_is_contiguous(
-    ends: Any, data: st.DataObject, shape: list[int], kind: str
-) -> None:
+def test_an_array_goes_if_and_only_if_it_is_contiguous(ends: Any, data: st.DataObject, shape: list[int], kind: str) -> None:
     a, b = ends
     whole = numpy.zeros(shape, dtype=kind)
     steps = [data.draw(st.sampled_from([1, 1, 2, -1])) for _ in shape]
@@ -102,9 +94,7 @@ def test_an_array_goes_if_and_only_if_it_is_contiguous(
 
 @SETTINGS
 @given(content=st.binary(max_size=300), room=st.integers(0, 300), nbytes=st.integers(-5, 310))
-def test_recv_into_touches_only_what_it_may(
-    ends: Any, content: bytes, room: int, nbytes: int
-) -> None:
+def test_recv_into_touches_only_what_it_may(ends: Any, content: bytes, room: int, nbytes: int) -> None:
     a, b = ends
     buffer = bytearray(b"\xaa" * room)
     a.send(content)

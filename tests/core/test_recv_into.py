@@ -168,7 +168,7 @@ def test_numpy_views_that_do_not_fit_are_refused(pair: MakePair) -> None:
 def test_arguments_after_the_buffer_are_keywords(pair: MakePair) -> None:
     _, b = pair()
     with pytest.raises(TypeError):
-        b.recv_into(bytearray(5), 5)  # type: ignore[misc]
+        b.recv_into(bytearray(5), 5)  # type: ignore[call-arg]
 
 
 def test_buffer_is_released_afterwards(pair: MakePair) -> None:

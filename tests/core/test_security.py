@@ -18,9 +18,7 @@ NEEDS_CURVE = pytest.mark.skipif(not zmq.has("curve"), reason="libzmq without CU
         pytest.param("curve_server", 1, zmq.CURVE, marks=NEEDS_CURVE),
     ],
 )
-def test_option_selects_the_mechanism(
-    socket: MakeSocket, option: str, value: object, mechanism: int
-) -> None:
+def test_option_selects_the_mechanism(socket: MakeSocket, option: str, value: object, mechanism: int) -> None:
     made = socket(zmq.DEALER)
     assert made.mechanism == zmq.NULL
     setattr(made, option, value)
@@ -122,7 +120,9 @@ def handshake_outcome(client: zmq.SyncSocket, endpoint: str) -> zmq.Event:
     try:
         client.connect(endpoint)
         assert monitor.poll(5000)
-        return recv_monitor_message(monitor)["event"]
+        event = recv_monitor_message(monitor)["event"]
+        assert isinstance(event, zmq.Event)
+        return event
     finally:
         client.disable_monitor()
         monitor.close()

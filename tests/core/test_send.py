@@ -48,9 +48,7 @@ MAKERS: dict[str, Callable[[int], Any]] = {
 @pytest.mark.parametrize("copy", [True, False], ids=["copied", "shared"])
 @pytest.mark.parametrize("size", [1, 100, BIG])
 @pytest.mark.parametrize("maker", MAKERS.values(), ids=MAKERS)
-def test_any_contiguous_buffer_arrives_intact(
-    pair: MakePair, maker: Callable[[int], Any], size: int, copy: bool
-) -> None:
+def test_any_contiguous_buffer_arrives_intact(pair: MakePair, maker: Callable[[int], Any], size: int, copy: bool) -> None:
     a, b = pair()
     data = maker(size)
     expected = memoryview(data).tobytes()
@@ -82,9 +80,7 @@ def test_sizes_at_the_edges(pair: MakePair, transport: str, size: int, copy: boo
 
 @pytest.mark.parametrize("copy", [True, False], ids=["copied", "shared"])
 @pytest.mark.parametrize("wrong", ["text", 5, None, 1.5, ["list"], object()], ids=repr)
-def test_no_buffer_is_a_typeerror_and_nothing_is_sent(
-    pair: MakePair, wrong: Any, copy: bool
-) -> None:
+def test_no_buffer_is_a_typeerror_and_nothing_is_sent(pair: MakePair, wrong: Any, copy: bool) -> None:
     a, b = pair()
     with pytest.raises(TypeError):
         a.send(wrong, copy=copy)

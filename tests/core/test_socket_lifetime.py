@@ -178,9 +178,7 @@ def test_closed_socket_leaves_the_context(ctx: zmq.SyncContext) -> None:
 
 
 @pytest.mark.parametrize("call", CLOSED_CALLS.values(), ids=CLOSED_CALLS)
-def test_call_on_a_closed_socket_is_enotsock(
-    socket: MakeSocket, call: Callable[[zmq.SyncSocket], object]
-) -> None:
+def test_call_on_a_closed_socket_is_enotsock(socket: MakeSocket, call: Callable[[zmq.SyncSocket], object]) -> None:
     made = socket(zmq.PAIR)
     made.close()
     with pytest.raises(zmq.ZMQError) as caught:
@@ -261,9 +259,7 @@ def test_weak_references_and_hash(socket: MakeSocket) -> None:
 # representation
 
 
-@pytest.mark.parametrize(
-    ("kind", "name"), [(zmq.PUSH, "zmq.PUSH"), (zmq.XREQ, "zmq.DEALER"), (zmq.SUB, "zmq.SUB")]
-)
+@pytest.mark.parametrize(("kind", "name"), [(zmq.PUSH, "zmq.PUSH"), (zmq.XREQ, "zmq.DEALER"), (zmq.SUB, "zmq.SUB")])
 def test_repr_names_the_type(socket: MakeSocket, kind: int, name: str) -> None:
     made = socket(kind)
     assert repr(made) == f"<zmq.Socket({name}) at {hex(id(made))}>"
@@ -305,7 +301,7 @@ def test_subclass_attributes_declared_on_the_class(ctx: zmq.SyncContext) -> None
 
 
 def test_undeclared_attribute_is_an_attributeerror(socket: MakeSocket) -> None:
-    made = socket(zmq.PAIR)
+    made: Any = socket(zmq.PAIR)
     with pytest.raises(AttributeError):
         made.typo = 1
     with pytest.raises(AttributeError):
@@ -313,7 +309,7 @@ def test_undeclared_attribute_is_an_attributeerror(socket: MakeSocket) -> None:
 
 
 def test_instance_dict_is_the_way_around(socket: MakeSocket) -> None:
-    made = socket(zmq.PAIR)
+    made: Any = socket(zmq.PAIR)
     made.__dict__["extra"] = 1
     assert made.extra == 1
     made.extra = 2

@@ -64,9 +64,7 @@ PINNED = """
 
 @pytest.mark.parametrize("how", ["send", "multipart", "frame"])
 @pytest.mark.parametrize("kind", ["bytearray", "array", "mmap"])
-def test_buffer_is_pinned_in_flight_and_free_afterwards(
-    run_child: RunChild, kind: str, how: str
-) -> None:
+def test_buffer_is_pinned_in_flight_and_free_afterwards(run_child: RunChild, kind: str, how: str) -> None:
     run_child(PINNED, kind, how).ok()
 
 
@@ -160,9 +158,7 @@ def test_publishing_to_nobody_frees_at_once(socket: MakeSocket) -> None:
 
 
 @pytest.mark.parametrize("subscribers", [1, 2])
-def test_publication_is_freed_after_the_last_subscriber(
-    socket: MakeSocket, subscribers: int
-) -> None:
+def test_publication_is_freed_after_the_last_subscriber(socket: MakeSocket, subscribers: int) -> None:
     pub = socket(zmq.PUB)
     endpoint = bind_any(pub, "inproc")
     subs = [socket(zmq.SUB) for _ in range(subscribers)]

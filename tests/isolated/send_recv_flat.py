@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from flat import expect_flat
-
 import zmq
+from flat import expect_flat
 
 with zmq.Context() as context, context.socket(zmq.PAIR) as left, context.socket(zmq.PAIR) as right:
     left.bind("inproc://flat")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import time
 
-from flat import expect_flat
-
 import zmq
+from flat import expect_flat
 
 DEADLINE = 30.0
 
@@ -25,7 +24,7 @@ def new_socket(context: zmq.Context, kind: int) -> zmq.Socket:
 
 
 with zmq.Context() as context:
-    # How many closed sockets wait to be freed would otherwise differ by megabytes from time to time.
+    # How many closed sockets wait to be freed would otherwise vary, by megabytes.
     context.set(zmq.MAX_SOCKETS, 64)
 
     def work(count: int) -> None:

@@ -6,9 +6,8 @@ made and released.
 
 from __future__ import annotations
 
-from flat import expect_flat
-
 import zmq
+from flat import expect_flat
 
 SIZE = 1 << 17
 

@@ -62,14 +62,11 @@ PROCESS_ENDS = {
     "os-_exit": "os._exit(0)",
     "thread-sys-exit": "Running(lambda: sys.exit(0)).ended()",
     "after-gc": "gc.collect()",
-    "del": "del context\nfor n in ('s', 't', 'f', 'v', 'c', 'p', 'd'): globals().pop(n, None)\n"
-    "gc.collect()",
+    "del": "del context\nfor n in ('s', 't', 'f', 'v', 'c', 'p', 'd'): globals().pop(n, None)\ngc.collect()",
 }
 
 
-@pytest.mark.parametrize(
-    ("end", "state"), list(itertools.product(PROCESS_ENDS, STATES)), ids=lambda value: value
-)
+@pytest.mark.parametrize(("end", "state"), list(itertools.product(PROCESS_ENDS, STATES)), ids=lambda value: value)
 def test_process_ends(run_child: RunChild, end: str, state: str) -> None:
     if (end, state) == ("after-gc", "nothing"):
         pytest.skip("same as falling off")
@@ -89,9 +86,7 @@ CONTEXT_ENDS = {
 OUTSIDE = {"module-global", "instance"}  # sockets that the program does not find by name
 
 
-@pytest.mark.parametrize(
-    ("end", "state"), list(itertools.product(CONTEXT_ENDS, STATES)), ids=lambda value: value
-)
+@pytest.mark.parametrize(("end", "state"), list(itertools.product(CONTEXT_ENDS, STATES)), ids=lambda value: value)
 def test_context_ends(run_child: RunChild, end: str, state: str) -> None:
     if end == "close-then-term" and (state in OUTSIDE or state == "cycle"):
         pytest.skip("the program does not find its socket by name")
@@ -110,9 +105,7 @@ if "m" in globals() and isinstance(m, zmq.MessageTracker):
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 @pytest.mark.parametrize("state", ["open-socket", "queued", "daemon-in-recv", "monitor", "cycle"])
-def test_signal_ends_a_waiting_process(
-    tmp_path: Path, state: str, number: signal.Signals
-) -> None:
+def test_signal_ends_a_waiting_process(tmp_path: Path, state: str, number: signal.Signals) -> None:
     script = f"""{PRELUDE}
 {STATES[state]}
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -122,6 +115,7 @@ waiting.recv()
 """
     with child_process(tmp_path, script) as child:
         assert child.readline() == "ready"
+        child.wait_until_asleep()
         start = time.monotonic()
         child.popen.send_signal(number)
         ended = child.finish(10)

@@ -10,9 +10,7 @@ import pytest
 
 from helpers import RunChild, child_process
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(signal, "setitimer"), reason="no interval timers on this platform"
-)
+pytestmark = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers on this platform")
 
 PRELUDE = """
 import os, signal, sys, threading, time, zmq
@@ -173,23 +171,12 @@ context.term()
     )
     with child_process(tmp_path, script) as child:
         assert child.readline() == "ready"
-        wait_until_child_sleeps(child.pid)
+        child.wait_until_asleep()
         start = time.monotonic()
         child.popen.send_signal(signal.SIGINT)
         assert child.readline() == "interrupted"
         assert time.monotonic() - start < 3
         child.finish(10).ok()
-
-
-def wait_until_child_sleeps(pid: int) -> None:
-    """Return once the child's main thread was asleep at 25 looks in a row (Linux)."""
-    stat = Path(f"/proc/{pid}/stat")
-    seen = 0
-    end = time.monotonic() + 5
-    while seen < 25 and time.monotonic() < end:
-        asleep = stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "S"
-        seen = seen + 1 if asleep else 0
-        time.sleep(0.002)  # the interval between two looks
 
 
 def test_nothing_is_lost_when_handlers_raise_in_the_middle_of_messages(

@@ -37,9 +37,7 @@ USES = {
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_second_thread_gets_threaderror_and_the_first_goes_on(
-    run_child: RunChild, use: str
-) -> None:
+def test_second_thread_gets_threaderror_and_the_first_goes_on(run_child: RunChild, use: str) -> None:
     script = (
         PRELUDE
         + f"""

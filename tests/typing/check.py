@@ -22,6 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CONFIG = str(HERE.parents[1] / "pyproject.toml")
 EXPECTED = str(HERE / "expected_types.py")
+ALLOWED = str(HERE / "stubtest-allowlist.txt")
 PYTHON = sys.executable
 
 COMMANDS = {
@@ -31,12 +32,10 @@ COMMANDS = {
     ],
     "pyright": [[PYTHON, "-m", "pyright", "--pythonpath", PYTHON, EXPECTED]],
     "stubtest": [
-        [PYTHON, "-m", "mypy.stubtest", "zmq", "--concise", "--mypy-config-file", CONFIG]
-        + ["--allowlist", str(HERE / "stubtest-allowlist.txt")]
+        [PYTHON, "-m", "mypy.stubtest", "zmq", "--concise", "--mypy-config-file", CONFIG, "--allowlist", ALLOWED]
     ],
     "verifytypes": [
-        [PYTHON, "-m", "pyright", "--pythonpath", PYTHON, "--verifytypes", "zmq"]
-        + ["--ignoreexternal"]
+        [PYTHON, "-m", "pyright", "--pythonpath", PYTHON, "--verifytypes", "zmq", "--ignoreexternal"]
     ],
 }
 

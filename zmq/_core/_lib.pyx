@@ -6,7 +6,7 @@ that signals, deadlines and other threads keep their say.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_SetObject
-from libc.errno cimport EINTR, EINVAL, ENOMEM, errno
+from libc.errno cimport EINTR, EINVAL, ENOMEM
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy
 

@@ -1,7 +1,7 @@
 """Frame: one zmq_msg_t as a Python object, whose memory is exported without a copy."""
 
 import sys
-import weakref
+from _weakref import ref  # all of weakref that is needed, without the time to import it
 
 from cpython.buffer cimport Py_buffer, PyBuffer_FillInfo, PyBuffer_Release
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -130,7 +130,7 @@ cdef class Frame:
         view = self.view() if self.view is not None else None
         if view is None:
             view = memoryview(self)
-            self.view = weakref.ref(view)
+            self.view = ref(view)
         return view
 
     @property

@@ -304,8 +304,8 @@ cdef int _find_fd(SocketHandle handle, void *ptr) except -1:
 cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadline) except -1:
     """Give up the GIL until the socket may be worth another try (1), or the deadline passes (0).
 
-    Only right after a try failed with EAGAIN: that try emptied the socket's mailbox, so the descriptor will tell of news. Runs signal
-    handlers; raises what they raise, ENOTSOCK when the socket is closed meanwhile.
+    Only right after a try failed with EAGAIN: that try emptied the socket's mailbox, so the descriptor will tell of news. Runs
+    signal handlers; raises what they raise, ENOTSOCK when the socket is closed meanwhile.
     """
     cdef wait_item items[2]
     cdef zmq_pollitem_t poll_items[1]

@@ -23,8 +23,7 @@ from .handle cimport (
 )
 from .context cimport Context
 from .libzmq cimport (
-    ENOTSUP, ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_PUSH, ZMQ_RCVTIMEO, ZMQ_REQ, ZMQ_SNDMORE, ZMQ_SNDTIMEO,
-    zmq_msg_t,
+    ENOTSUP, ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_PUSH, ZMQ_RCVTIMEO, ZMQ_REQ, ZMQ_SNDTIMEO, zmq_msg_t,
 )
 from .release cimport ReleaseEvent, drain, lend, new_event, new_tracker, settle
 from .sockopt cimport get_int, get_option, set_option

@@ -1,19 +1,19 @@
 """Old import paths: everything here is re-exported from where it lives now."""
 
+from .._core.proxy import proxy
 from ..constants import *
 from ..constants import __all__ as _constants
 from ..error import *
 from ..error import __all__ as _errors
+from ..sync import device
 from . import attrsettr, context, frame, poll, socket, stopwatch, tracker, version
-from .context import Context
+from .context import Context, SyncContext
 from .frame import Frame, Message
 from .poll import Poller, select, zmq_poll
-from .socket import Socket
+from .socket import Socket, SyncSocket
 from .stopwatch import Stopwatch
 from .tracker import _FINISHED_TRACKER, MessageTracker
 from .version import __revision__, __version__, pyzmq_version, pyzmq_version_info, zmq_version, zmq_version_info
-from ..sync import device
-from .._core.proxy import proxy
 
 __all__ = [
     *_constants,
@@ -25,6 +25,8 @@ __all__ = [
     "Poller",
     "Socket",
     "Stopwatch",
+    "SyncContext",
+    "SyncSocket",
     "_FINISHED_TRACKER",
     "__revision__",
     "__version__",

@@ -42,16 +42,16 @@ def from_tcp(pair: MakePair) -> zmq.Frame:
     return b.recv(copy=False)
 
 
-SOURCES = [own_small, own_shared, own_copied, from_inproc, from_tcp]
+Source = Callable[[MakePair], zmq.Frame]
+SOURCES: list[Source] = [own_small, own_shared, own_copied, from_inproc, from_tcp]
 
 
-@pytest.fixture(params=SOURCES, ids=lambda source: source.__name__)
-def frame(request: pytest.FixtureRequest, pair: MakePair) -> zmq.Frame:
-    source: Callable[[MakePair], zmq.Frame] = request.param
-    return source(pair)
+each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 
 
-def test_every_field_of_the_buffer(frame: zmq.Frame) -> None:
+@each_source
+def test_every_field_of_the_buffer(pair: MakePair, source: Source) -> None:
+    frame = source(pair)
     view = memoryview(frame)
     size = len(frame)
     assert view.format == "B"
@@ -68,7 +68,9 @@ def test_every_field_of_the_buffer(frame: zmq.Frame) -> None:
     assert view.tobytes() == DATA[:size]
 
 
-def test_buffer_attribute_is_such_a_view(frame: zmq.Frame) -> None:
+@each_source
+def test_buffer_attribute_is_such_a_view(pair: MakePair, source: Source) -> None:
+    frame = source(pair)
     view = frame.buffer
     assert isinstance(view, memoryview)
     assert (view.format, view.itemsize, view.ndim) == ("B", 1, 1)
@@ -77,7 +79,9 @@ def test_buffer_attribute_is_such_a_view(frame: zmq.Frame) -> None:
     assert view.readonly == memoryview(frame).readonly
 
 
-def test_buffer_attribute_is_one_object_while_held(frame: zmq.Frame) -> None:
+@each_source
+def test_buffer_attribute_is_one_object_while_held(pair: MakePair, source: Source) -> None:
+    frame = source(pair)
     view = frame.buffer
     assert frame.buffer is view
     reference = weakref.ref(view)
@@ -87,7 +91,9 @@ def test_buffer_attribute_is_one_object_while_held(frame: zmq.Frame) -> None:
     assert frame.buffer == DATA[: len(frame)]
 
 
-def test_numpy_reads_it(frame: zmq.Frame) -> None:
+@each_source
+def test_numpy_reads_it(pair: MakePair, source: Source) -> None:
+    frame = source(pair)
     array = numpy.frombuffer(frame, dtype="u1")
     assert array.tobytes() == DATA[: len(frame)]
     words = numpy.frombuffer(frame, dtype="<u4")

@@ -1,14 +1,16 @@
 """The compiled core: libzmq wrapped in small modules, of which only ``_lib`` is linked with it."""
 
-import sys
-from importlib.machinery import EXTENSION_SUFFIXES
-from os.path import isfile, join
+try:
+    from . import _lib as _lib
+except ModuleNotFoundError as error:
+    if error.name != "zmq._core._lib":
+        raise
+    # The current directory is a checkout that hides the installed package: its compiled modules serve this code too.
+    import sys
+    from os.path import isdir, join
 
-
-def _built(directory):
-    return any(isfile(join(directory, "_lib" + suffix)) for suffix in EXTENSION_SUFFIXES)
-
-
-if not _built(__path__[0]):
-    # A checkout, and the current directory: the extension modules are in the installed package.
-    __path__ += [path for path in (join(entry, "zmq", "_core") for entry in sys.path) if _built(path)]
+    __path__ += [path for path in (join(entry, "zmq", "_core") for entry in sys.path) if isdir(path)]
+    try:
+        from . import _lib as _lib
+    except ModuleNotFoundError:
+        raise ImportError("zmq's compiled modules are missing: run `python -m pip install .` in the checkout") from error

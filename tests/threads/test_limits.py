@@ -1,0 +1,160 @@
+"""Out of descriptors, out of sockets, and things that are no sockets of ours."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from helpers import RunChild
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="resource limits")
+
+PRELUDE = """
+import errno, os, resource, sys, threading, zmq
+from child_support import Running, blocked
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("limit", [24, 32, 48, 64, 100])
+def test_out_of_descriptors_is_an_error_with_the_limit_in_it(run_child: RunChild, limit: int) -> None:
+    """libzmq aborts the process there, so what can be told beforehand must be."""
+    script = (
+        PRELUDE
+        + f"""
+resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
+made = []
+try:
+    context = zmq.Context()
+    made.append(context)
+    for _ in range(300):
+        made.append(context.socket(zmq.PAIR))
+except zmq.ZMQError as error:
+    assert error.errno == errno.EMFILE, error
+    assert "{limit}" in str(error), error
+else:
+    raise SystemExit("no limit met")
+for one in reversed(made):
+    one.close(0) if isinstance(one, zmq.Socket) else one.term()
+"""
+    )
+    run_child(script, timeout=15).ok()
+
+
+@POSIX
+@pytest.mark.parametrize("call", ["context.socket(zmq.PAIR)", "zmq.Context()", "s.bind('tcp://127.0.0.1:*')"])
+def test_no_descriptor_left_at_all(run_child: RunChild, call: str) -> None:
+    script = (
+        PRELUDE
+        + f"""
+context = zmq.Context()
+s = context.socket(zmq.PAIR)
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    pass
+try:
+    {call}
+except (zmq.ZMQError, OSError) as error:
+    assert error.errno == errno.EMFILE, error
+else:
+    raise SystemExit("made out of nothing")
+finally:
+    for one in held:
+        os.close(one)
+s.close()
+context.term()
+"""
+    )
+    run_child(script, timeout=15).ok()
+
+
+def test_too_many_sockets_names_the_limit(run_child: RunChild) -> None:
+    script = (
+        PRELUDE
+        + """
+context = zmq.Context()
+context.set(zmq.MAX_SOCKETS, 5)
+made = []
+try:
+    while True:
+        made.append(context.socket(zmq.PAIR))
+except zmq.ZMQError as error:
+    assert error.errno == errno.EMFILE
+    assert "5" in str(error) and "MAX_SOCKETS" in str(error).upper(), error
+context.destroy(linger=0)
+"""
+    )
+    run_child(script, timeout=15).ok()
+
+
+FOREIGN = {
+    "shadow-closed": "s.close(); zmq.Socket.shadow(s).send(b'x')",
+    "proxy": "s.close(); zmq.proxy(s, t)",
+    "proxy-back": "s.close(); zmq.proxy(t, s)",
+    "proxy-capture": "s.close(); zmq.proxy(t, u, s)",
+    "steerable-control": "s.close(); zmq.proxy_steerable(t, u, None, s)",
+    "monitored-queue": "from zmq.devices import monitored_queue; s.close(); monitored_queue(t, u, s)",
+    "monitor": "s.close(); s.get_monitor_socket()",
+    "select-write": "s.close(); zmq.select([], [s], [], 0.1)",
+    "select-error": "s.close(); zmq.select([], [], [s], 0.1)",
+}
+
+
+@pytest.mark.parametrize("use", FOREIGN.values(), ids=FOREIGN)
+def test_closed_socket_anywhere_is_enotsock(run_child: RunChild, use: str) -> None:
+    script = (
+        PRELUDE
+        + f"""
+context = zmq.Context()
+s, t, u = (context.socket(zmq.PAIR) for _ in range(3))
+try:
+    {use}
+except zmq.ZMQError as error:
+    assert error.errno == zmq.ENOTSOCK, error
+else:
+    raise SystemExit("used a closed socket")
+context.destroy(linger=0)
+"""
+    )
+    run_child(script, timeout=10, stdin="readable\n").ok()
+
+
+@pytest.mark.parametrize("kind", ["Socket", "Context"])
+@pytest.mark.parametrize("wrong", ["'text'", "1.5", "object()", "None", "[]"])
+def test_shadow_of_nonsense_is_refused(run_child: RunChild, kind: str, wrong: str) -> None:
+    script = (
+        PRELUDE
+        + f"""
+try:
+    zmq.{kind}.shadow({wrong})
+except (ValueError, TypeError):
+    pass
+else:
+    raise SystemExit("shadowed nonsense")
+"""
+    )
+    run_child(script, timeout=10).ok()
+
+
+def test_curve_functions_from_many_threads(run_child: RunChild) -> None:
+    script = (
+        PRELUDE
+        + """
+barrier = threading.Barrier(16)
+def work():
+    barrier.wait()
+    for _ in range(20):
+        public, secret = zmq.curve_keypair()
+        assert zmq.curve_public(secret) == public
+threads = [Running(work) for _ in range(16)]
+for thread in threads:
+    thread.ended(20)
+    if thread.error: raise thread.error
+"""
+    )
+    run_child(script, timeout=30).ok()

@@ -125,7 +125,7 @@ context.destroy(linger=0)
 
 
 @pytest.mark.parametrize("kind", ["Socket", "Context"])
-@pytest.mark.parametrize("wrong", ["'text'", "1.5", "object()", "None", "[]"])
+@pytest.mark.parametrize("wrong", ["'text'", "1.5", "object()", "[1]"])
 def test_shadow_of_nonsense_is_refused(run_child: RunChild, kind: str, wrong: str) -> None:
     script = (
         PRELUDE

@@ -1,7 +1,7 @@
 """The compiled core: libzmq wrapped in small modules, of which only ``_lib`` is linked with it."""
 
 try:
-    from . import _lib as _lib
+    import zmq._core._lib
 except ModuleNotFoundError as error:
     if error.name != "zmq._core._lib":
         raise
@@ -11,6 +11,6 @@ except ModuleNotFoundError as error:
 
     __path__ += [path for path in (join(entry, "zmq", "_core") for entry in sys.path) if isdir(path)]
     try:
-        from . import _lib as _lib
+        import zmq._core._lib
     except ModuleNotFoundError:
         raise ImportError("zmq's compiled modules are missing: run `python -m pip install .` in the checkout") from error

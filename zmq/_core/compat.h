@@ -56,6 +56,11 @@ COMPAT_STUB(int, -1, poller_fd, (void *poller, ZMQ_FD_T *fd))
 #define zmq_poller_fd compat_poller_fd
 #endif
 
+/* 15 before libzmq 4.3.3, where it was not in the header without drafts */
+#ifndef ZMQ_GROUP_MAX_LENGTH
+#define ZMQ_GROUP_MAX_LENGTH 15
+#endif
+
 #ifndef ZMQ_SHARED
 #define ZMQ_SHARED 3
 #endif

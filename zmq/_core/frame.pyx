@@ -15,7 +15,7 @@ cdef extern from "Python.h":
 
 from . cimport _lib
 from .buffer cimport get_buffer
-from .libzmq cimport zmq_msg_t
+from .libzmq cimport ZMQ_GROUP_MAX_LENGTH, zmq_msg_t
 from .release cimport ReleaseEvent, drain, lend, new_event, new_tracker, settle
 
 from errno import EINVAL
@@ -155,10 +155,10 @@ cdef class Frame:
         if isinstance(option, int):
             return _lib.msg_get(&self.msg, option)
         if option == "routing_id":
-            _need_drafts("routing_id")
+            need_drafts("routing_id")
             return _lib.msg_routing_id(&self.msg) or None
         if option == "group":
-            _need_drafts("group")
+            need_drafts("group")
             return _group(&self.msg)
         if isinstance(option, str):
             option = option.encode("utf-8")
@@ -178,13 +178,10 @@ cdef class Frame:
             ZMQError: EINVAL from libzmq (zmq_msg_set(3)). RuntimeError: a draft property without drafts.
         """
         if option == "routing_id":
-            _need_drafts("routing_id")
+            need_drafts("routing_id")
             _lib.msg_set_routing_id(&self.msg, value)
         elif option == "group":
-            _need_drafts("group")
-            if isinstance(value, str):
-                value = value.encode("utf-8")
-            _lib.msg_set_group(&self.msg, value)
+            _lib.msg_set_group(&self.msg, as_group(value))
         else:
             _lib.msg_set(&self.msg, option, value)
 
@@ -213,10 +210,22 @@ cdef object _group(zmq_msg_t *msg):
     return group.decode("utf-8", "replace")
 
 
-cdef int _need_drafts(str feature) except -1:
+cdef int need_drafts(str feature) except -1:
     if not PYZMQ_DRAFT_API:
-        raise RuntimeError(f"{feature} needs libzmq's draft API: build pyzmq with ZMQ_DRAFT_API=1")
+        raise RuntimeError(f"{feature}: needs libzmq's draft API, build pyzmq with ZMQ_DRAFT_API=1")
     return 0
+
+
+cdef bytes as_group(object group):
+    need_drafts("group")
+    if isinstance(group, str):
+        group = group.encode("utf-8")
+    if not isinstance(group, bytes):
+        raise TypeError(f"a group is a str or bytes, not {group!r}")
+    # libzmq cuts a longer one without a word
+    if len(group) > ZMQ_GROUP_MAX_LENGTH or b"\0" in group:
+        raise ZMQError(EINVAL, f"a group has at most {ZMQ_GROUP_MAX_LENGTH} bytes and no NUL: {group!r}")
+    return group
 
 
 cdef Frame frame_received(type frame_class, zmq_msg_t *msg):

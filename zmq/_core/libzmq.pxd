@@ -94,6 +94,8 @@ cdef extern from "compat.h" nogil:
     int ZMQ_LAST_ENDPOINT
     int ZMQ_MAX_SOCKETS
 
+    int ZMQ_GROUP_MAX_LENGTH
+
     int ZMQ_PAIR
     int ZMQ_PUSH
     int ZMQ_DEALER

@@ -16,7 +16,7 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from . cimport _lib
 from .buffer cimport get_buffer, get_writable_buffer
-from .frame cimport Frame, check_track, default_threshold, frame_received
+from .frame cimport Frame, as_group, check_track, default_threshold, frame_received, need_drafts
 from .handle cimport (
     KEEP_LINGER, POLLIN, POLLOUT, SocketHandle, closed_socket, deadline_in, deadline_of, enter, leave, socket_adopt, socket_open,
     socket_shut, wait_ready,
@@ -28,7 +28,7 @@ from .libzmq cimport (
 from .release cimport ReleaseEvent, drain, lend, new_event, new_tracker, settle
 from .sockopt cimport get_int, get_option, set_option
 
-from ._lib import IPC_PATH_MAX_LEN, PYZMQ_DRAFT_API, strerror
+from ._lib import IPC_PATH_MAX_LEN, strerror
 from .frame import Frame as _frame_base
 from .release import _FINISHED_TRACKER
 
@@ -82,14 +82,11 @@ cdef Prepared prepare(object data, zmq_msg_t *msg, bint copy, Py_ssize_t thresho
 
 
 cdef int set_draft_properties(zmq_msg_t *msg, object routing_id, object group) except -1:
-    if not PYZMQ_DRAFT_API:
-        raise RuntimeError("routing_id and group need libzmq's draft API: build pyzmq with ZMQ_DRAFT_API=1")
+    need_drafts("routing_id and group")
     if routing_id is not None:
         _lib.msg_set_routing_id(msg, routing_id)
     if group is not None:
-        if isinstance(group, str):
-            group = group.encode("utf-8")
-        _lib.msg_set_group(msg, group)
+        _lib.msg_set_group(msg, as_group(group))
     return 0
 
 
@@ -686,13 +683,3 @@ cdef class Socket(OptionHolder):
 
     def __reduce__(self):
         raise TypeError("a Socket belongs to its process and cannot be pickled: make one where it is needed")
-
-
-cdef bytes as_group(object group):
-    if not PYZMQ_DRAFT_API:
-        raise RuntimeError("groups need libzmq's draft API: build pyzmq with ZMQ_DRAFT_API=1")
-    if isinstance(group, str):
-        group = group.encode("utf-8")
-    if not isinstance(group, bytes):
-        raise TypeError(f"a group is a str or bytes, not {group!r}")
-    return group

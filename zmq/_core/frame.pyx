@@ -8,7 +8,8 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 
 cdef extern from "Python.h":
     ctypedef struct PyObject
-    ctypedef object (*newfunc)(object, PyObject *, PyObject *)
+    ctypedef struct PyTypeObject
+    ctypedef object (*newfunc)(PyTypeObject *, PyObject *, PyObject *)
     ctypedef struct PyTypeObject:
         newfunc tp_new
 
@@ -230,7 +231,7 @@ cdef bytes as_group(object group):
 
 cdef Frame frame_received(type frame_class, zmq_msg_t *msg):
     """A frame that takes over a received message."""
-    cdef Frame frame = <Frame> (<PyTypeObject *> frame_class).tp_new(frame_class, <PyObject *> NO_ARGUMENTS, NULL)
+    cdef Frame frame = <Frame> (<PyTypeObject *> frame_class).tp_new(<PyTypeObject *> frame_class, <PyObject *> NO_ARGUMENTS, NULL)
     _lib.msg_move(&frame.msg, msg)
     frame.received = True
     frame.more = _lib.msg_more(&frame.msg)

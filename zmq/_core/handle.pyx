@@ -372,7 +372,7 @@ cdef SocketHandle _socket_handle(void *ptr, int type):
 cdef SocketHandle socket_open(ContextHandle context, int type):
     """A new libzmq socket; EMFILE names the limit that was met."""
     cdef SocketHandle handle
-    cdef void *ptr
+    cdef void *ptr = NULL
     try:
         ptr = _lib.socket_new(context_enter(context), type)
     except Exception as error:

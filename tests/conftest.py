@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib.machinery
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,14 @@ def live_handles() -> tuple[int, int]:
     except ImportError:  # the suite also runs under another implementation, as a comparison
         return (0, 0)
     return (handle.live_sockets(), release.live_buffers())
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ipc_wildcards_in_a_temporary_directory() -> Iterator[None]:
+    """libzmq makes the path of ``ipc://*`` below TMPDIR, else below the current directory."""
+    with tempfile.TemporaryDirectory(prefix="zmq") as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", directory)
+        yield
 
 
 @pytest.fixture(autouse=True)

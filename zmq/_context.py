@@ -198,11 +198,18 @@ class Context(_Context, _Options, Generic[_S]):
     def _open_sockets(self) -> list[Any]:
         return [socket for socket in self._sockets if not socket.closed]
 
-    def destroy(self, linger: int | None = None) -> None:
+    def _unfinished(self, timeout: float) -> str:
+        held = ", ".join(map(str, self._open_sockets())) or "none: closed ones hold messages that no peer has taken"
+        return f"{super()._unfinished(timeout)} (open: {held})"
+
+    def destroy(self, linger: int | None = None, timeout: float | None = None) -> None:
         """Close every socket of this context, then terminate it.
 
         Args:
             linger: milliseconds for each socket's unsent messages; None leaves their LINGER as it is.
+            timeout: seconds to wait for messages that linger; None: no limit.
+        Raises:
+            ZMQError: ETIMEDOUT, as term().
 
         Blocks while messages linger. Another thread that blocks in one of the sockets gets ENOTSOCK or ContextTerminated.
         """
@@ -210,7 +217,7 @@ class Context(_Context, _Options, Generic[_S]):
             return
         for socket in self._open_sockets():
             socket.close(linger=linger)
-        self.term()
+        self.term(timeout)
 
     # ---------------------------------------------------------------- options
 

@@ -4,6 +4,7 @@
 #   noexcept    cannot fail on a valid argument
 # Functions on the path of a message are coarse: one call from another module does what a frame needs.
 
+from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t, uint32_t
 
 from .libzmq cimport fd_t, zmq_free_fn, zmq_msg_t, zmq_pollitem_t
@@ -39,6 +40,7 @@ cdef int try_send_parts(void *socket, zmq_msg_t *parts, Py_ssize_t count, int fl
 cdef Py_ssize_t try_recv(void *socket, zmq_msg_t *msg) noexcept nogil
 cdef Py_ssize_t try_recv_parts(void *socket, zmq_msg_t *parts, Py_ssize_t capacity) noexcept nogil
 cdef object take_bytes(zmq_msg_t *msg)
+cdef int try_send_bytes(void *socket, PyObject **parts, Py_ssize_t count, int flags, Py_ssize_t *sent) noexcept nogil
 
 # sockets
 cdef void *socket_new(void *context, int type) except NULL
@@ -51,6 +53,7 @@ cdef int try_connect(void *socket, const char *address) noexcept nogil
 cdef int try_unbind(void *socket, const char *address) noexcept nogil
 cdef int try_disconnect(void *socket, const char *address) noexcept nogil
 cdef int socket_monitor(void *socket, const char *address, int events) except -1
+cdef uint32_t connect_peer(void *socket, const char *address) except 0
 cdef int socket_join(void *socket, const char *group) except -1
 cdef int socket_leave(void *socket, const char *group) except -1
 cdef fd_t socket_poller_fd(void *socket, void **poller) except? -1
@@ -61,6 +64,9 @@ cdef int try_poll(zmq_pollitem_t *items, int count, int64_t timeout_ns) noexcept
 cdef void *context_new() except NULL
 cdef int try_context_term(void *context) noexcept nogil
 cdef void context_term_detached(void *context) noexcept
+cdef void *context_term_start(void *context) except NULL
+cdef bint context_term_wait(void *job, int64_t timeout_ns) noexcept
+cdef void context_term_forget(void *job) noexcept
 cdef int context_set(void *context, int option, int value) except -1
 cdef int context_get(void *context, int option) except? -1
 

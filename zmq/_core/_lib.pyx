@@ -6,6 +6,7 @@ that signals, deadlines and other threads keep their say.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_SetObject
+from cpython.ref cimport PyObject
 from libc.errno cimport EINTR, EINVAL, ENOMEM
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy
@@ -16,12 +17,14 @@ from .libzmq cimport fd_t, zmq_free_fn, zmq_msg_t, zmq_pollitem_t
 from zmq import error as _error
 
 cdef extern from "Python.h":
-    ctypedef struct PyThread_type_lock
-    unsigned long PyThread_start_new_thread(void (*function)(void *) noexcept nogil, void *argument)
+    # of borrowed pointers, without the GIL
+    const char *PyBytes_AS_STRING_OF "PyBytes_AS_STRING"(PyObject *) nogil
+    Py_ssize_t PyBytes_GET_SIZE_OF "PyBytes_GET_SIZE"(PyObject *) nogil
 
 cdef extern from *:
     """
     #include <stddef.h>
+    #include "atomics.h"
     #ifndef _WIN32
     #include <sys/un.h>
     #include <signal.h>
@@ -48,16 +51,65 @@ cdef extern from *:
     #define PYZMQ_COMPILER "unknown"
     #endif
 
-    /* The detached thread must take no signal: a handler's EINTR belongs to the threads of the program. */
-    static void pyzmq_term_in_thread(void *context)
+    /* zmq_ctx_term in a native thread, for those who do not wait for it or only so long. `done` is held until it has returned. */
+    typedef struct {
+        void *context;
+        PyThread_type_lock done;
+        atomic_long_t references;
+    } term_job;
+
+    static void term_job_unref(void *job)
     {
+        if (job != NULL && atomic_add_long(&((term_job *) job)->references, -1) == 0) {
+            PyThread_free_lock(((term_job *) job)->done);
+            PyMem_RawFree(job);
+        }
+    }
+
+    static void term_job_run(void *argument)
+    {
+        term_job *job = (term_job *) argument;
     #ifndef _WIN32
+        /* no signal for this thread: a handler's EINTR belongs to the threads of the program */
         sigset_t all;
         sigfillset(&all);
         pthread_sigmask(SIG_BLOCK, &all, NULL);
     #endif
-        while (zmq_ctx_term(context) != 0 && zmq_errno() == EINTR) {
+        while (zmq_ctx_term(job->context) != 0 && zmq_errno() == EINTR) {
         }
+        PyThread_release_lock(job->done);
+        term_job_unref(job);
+    }
+
+    /* NULL when there is no memory or no thread to be had. */
+    static void *term_job_start(void *context)
+    {
+        term_job *job = (term_job *) PyMem_RawMalloc(sizeof(term_job));
+        if (job == NULL)
+            return NULL;
+        job->context = context;
+        job->references = 2;
+        job->done = PyThread_allocate_lock();
+        if (job->done == NULL) {
+            PyMem_RawFree(job);
+            return NULL;
+        }
+        PyThread_acquire_lock(job->done, WAIT_LOCK);
+        if (PyThread_start_new_thread(term_job_run, job) == PYTHREAD_INVALID_THREAD_ID) {
+            job->references = 1;
+            term_job_unref(job);
+            return NULL;
+        }
+        return job;
+    }
+
+    /* 1: done; 0: not yet, or a signal came. */
+    static int term_job_wait(void *job, long long microseconds)
+    {
+        PyLockStatus status = PyThread_acquire_lock_timed(((term_job *) job)->done, microseconds, 1);
+        if (status == PY_LOCK_ACQUIRED)
+            PyThread_release_lock(((term_job *) job)->done);
+        return status == PY_LOCK_ACQUIRED;
     }
     """
     int PYZMQ_IPC_PATH_MAX_LEN
@@ -66,7 +118,9 @@ cdef extern from *:
     const char *ZMQ_BUILD_FLAGS
     const char *PYZMQ_COMPILER
     const char *CYTHON_VERSION "CYTHON_ABI"
-    void pyzmq_term_in_thread(void *context) noexcept nogil
+    void *term_job_start(void *context)
+    int term_job_wait(void *job, long long microseconds) nogil
+    void term_job_unref(void *job)
 
 IPC_PATH_MAX_LEN = PYZMQ_IPC_PATH_MAX_LEN
 PYZMQ_DRAFT_API = bool(z.COMPAT_DRAFT_API)
@@ -232,6 +286,20 @@ cdef int try_send_parts(void *socket, zmq_msg_t *parts, Py_ssize_t count, int fl
     return 0
 
 
+cdef int try_send_bytes(void *socket, PyObject **parts, Py_ssize_t count, int flags, Py_ssize_t *sent) noexcept nogil:
+    """The same for exact bytes objects, each copied when its turn comes; with the GIL, although it needs none."""
+    cdef int rc
+    while sent[0] < count:
+        rc = try_send_copy(
+            socket, PyBytes_AS_STRING_OF(parts[sent[0]]), PyBytes_GET_SIZE_OF(parts[sent[0]]),
+            flags if sent[0] == count - 1 else flags | z.ZMQ_SNDMORE,
+        )
+        if rc < 0:
+            return rc
+        sent[0] += 1
+    return 0
+
+
 cdef Py_ssize_t try_recv_parts(void *socket, zmq_msg_t *parts, Py_ssize_t capacity) noexcept nogil:
     """Receive up to the end of the message, or until `parts` is full: how many, or -errno when there is not even one.
 
@@ -341,6 +409,13 @@ cdef int socket_monitor(void *socket, const char *address, int events) except -1
     return 0
 
 
+cdef uint32_t connect_peer(void *socket, const char *address) except 0:
+    cdef uint32_t routing_id = z.zmq_connect_peer(socket, address)
+    if routing_id == 0:
+        _failed()
+    return routing_id
+
+
 cdef int socket_join(void *socket, const char *group) except -1:
     if z.zmq_join(socket, group) != 0:
         return _failed()
@@ -401,7 +476,27 @@ cdef int try_context_term(void *context) noexcept nogil:
 
 cdef void context_term_detached(void *context) noexcept:
     """Terminate in a native thread that nobody waits for: collecting a context must not block."""
-    PyThread_start_new_thread(pyzmq_term_in_thread, context)
+    term_job_unref(term_job_start(context))
+
+
+cdef void *context_term_start(void *context) except NULL:
+    """Terminate in a native thread: the job to wait for."""
+    cdef void *job = term_job_start(context)
+    if job == NULL:
+        raise MemoryError("no thread to terminate the context in")
+    return job
+
+
+cdef bint context_term_wait(void *job, int64_t timeout_ns) noexcept:
+    """Whether the job is done by then; False also when a signal came."""
+    cdef bint done
+    with nogil:
+        done = term_job_wait(job, (timeout_ns + 999) // 1000 if timeout_ns >= 0 else -1)
+    return done
+
+
+cdef void context_term_forget(void *job) noexcept:
+    term_job_unref(job)
 
 
 cdef int context_set(void *context, int option, int value) except -1:

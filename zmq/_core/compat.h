@@ -23,7 +23,7 @@
 #define ENOTSUP (ZMQ_HAUSNUMERO + 1)
 #endif
 
-#if defined ZMQ_BUILD_DRAFT_API && ZMQ_VERSION >= ZMQ_MAKE_VERSION(4, 3, 2)
+#if defined ZMQ_BUILD_DRAFT_API && ZMQ_VERSION >= ZMQ_MAKE_VERSION(4, 3, 3)
 #define COMPAT_DRAFT_API 1
 #else
 #define COMPAT_DRAFT_API 0
@@ -36,6 +36,7 @@
     }
 COMPAT_STUB(int, -1, join, (void *s, const char *group))
 COMPAT_STUB(int, -1, leave, (void *s, const char *group))
+COMPAT_STUB(uint32_t, 0, connect_peer, (void *s, const char *address))
 COMPAT_STUB(int, -1, msg_set_routing_id, (zmq_msg_t * msg, uint32_t routing_id))
 COMPAT_STUB(uint32_t, 0, msg_routing_id, (zmq_msg_t * msg))
 COMPAT_STUB(int, -1, msg_set_group, (zmq_msg_t * msg, const char *group))
@@ -46,6 +47,7 @@ COMPAT_STUB(int, -1, poller_add, (void *poller, void *socket, void *data, short 
 COMPAT_STUB(int, -1, poller_fd, (void *poller, ZMQ_FD_T *fd))
 #define zmq_join compat_join
 #define zmq_leave compat_leave
+#define zmq_connect_peer compat_connect_peer
 #define zmq_msg_set_routing_id compat_msg_set_routing_id
 #define zmq_msg_routing_id compat_msg_routing_id
 #define zmq_msg_set_group compat_msg_set_group

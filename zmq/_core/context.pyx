@@ -1,10 +1,15 @@
 """Context: the libzmq context as a Python object."""
 
-from . cimport _lib
-from .handle cimport closed_context, context_adopt, context_enter, context_open, context_shut
+from libc.stdint cimport int64_t
 
+from . cimport _lib
+from .handle cimport WAIT_FOREVER, closed_context, context_adopt, context_enter, context_open, context_shut, wait_now_ns
+
+
+from errno import ETIMEDOUT
 
 from zmq.constants import ContextOption
+from zmq.error import ZMQError
 
 cdef int IO_THREADS = ContextOption.IO_THREADS
 
@@ -79,13 +84,25 @@ cdef class Context:
             raise RuntimeError("context is closed: make a new one with zmq.Context()")
         return 0
 
-    def term(self):
+    def term(self, timeout=None):
         """Terminate the context: block until its sockets are closed and their lingering messages gone.
+
+        Args:
+            timeout: seconds; None: no limit. A later call goes on where this one gave up.
+        Raises:
+            ZMQError: ETIMEDOUT, what is still open.
 
         Calls that block in its sockets meanwhile raise ContextTerminated (zmq_ctx_term(3)). Terminating twice is nothing, as is
         terminating a context that a forked child inherited.
         """
-        context_shut(self.handle)
+        cdef int64_t deadline = WAIT_FOREVER
+        if timeout is not None:
+            deadline = wait_now_ns() + <int64_t> (max(0.0, min(timeout, 3e8)) * 1e9)
+        if not context_shut(self.handle, deadline):
+            raise ZMQError(ETIMEDOUT, self._unfinished(timeout))
+
+    def _unfinished(self, timeout):
+        return f"context not terminated within {timeout} s: close its sockets, with linger=0 to drop what they have not sent"
 
     def __reduce__(self):
         raise TypeError("a Context belongs to its process and cannot be pickled: make one where it is needed")

@@ -17,7 +17,7 @@ cdef extern from "Python.h":
 from . cimport _lib
 from .buffer cimport get_buffer
 from .libzmq cimport ZMQ_GROUP_MAX_LENGTH, zmq_msg_t
-from .release cimport ReleaseEvent, drain, lend, new_event, new_tracker, settle
+from .release cimport ReleaseEvent, close_and_drain, drain, lend, new_event, new_tracker, settle
 
 from errno import EINVAL
 
@@ -27,6 +27,9 @@ from ._lib import PYZMQ_DRAFT_API
 from .release import _FINISHED_TRACKER
 
 cdef tuple NO_ARGUMENTS = ()
+
+cdef enum:
+    FEW_BYTES = 4096
 
 cdef object _package = sys.modules["zmq"]
 
@@ -62,7 +65,11 @@ cdef class Frame:
             self.tracker = _FINISHED_TRACKER
 
     def __dealloc__(self):
-        _lib.msg_close(&self.msg)
+        if _lib.msg_size(&self.msg) < FEW_BYTES:
+            # hardly ever lent, and if so the interpreter is asked to drain
+            _lib.msg_close(&self.msg)
+        else:
+            close_and_drain(&self.msg)
 
     cdef int _fill(self, object data, bint track, object copy, object threshold) except -1:
         cdef Py_buffer view

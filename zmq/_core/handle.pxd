@@ -32,6 +32,7 @@ cdef extern from "wait.h" nogil:
     int64_t wait_now_ns()
     int wait_poll(wait_item *items, unsigned count, int64_t timeout_ns)
     void wait_sleep_ns(int64_t ns)
+    int wait_descriptors_left(int wanted)
     void wait_waker_open(wait_waker *waker)
     void wait_waker_close(wait_waker *waker)
     void wait_waker_wake(wait_waker *waker)
@@ -59,7 +60,9 @@ cdef class ContextHandle:
     cdef readonly bint closed
     cdef readonly bint forked    # inherited through fork(): must never be touched again
     cdef bint foreign            # made by other code: not ours to terminate when collected
+    cdef bint started            # has made its first socket, and with it its threads
     cdef object lock             # of the thread that is inside zmq_ctx_term
+    cdef void *job               # a native thread inside it, left there by a timeout
     # intrusive list of all handles, borrowed both ways: see _Registry
     cdef void *next_handle
     cdef void *previous_handle
@@ -69,6 +72,7 @@ cdef class SocketHandle:
     cdef void *ptr               # NULL when closed, and while a thread waits in the socket (free-threaded: is in any call)
     cdef void *parked            # the socket of `owner`, meanwhile
     cdef unsigned long owner     # the thread that waits (free-threaded: is in a call); 0: none
+    cdef short idle              # events that EVENTS denied, with no call since: only the descriptor can bring them
     cdef int depth               # calls of `owner` nested by signal handlers
     cdef atomic_long_t users     # threads inside a thread-safe socket
     cdef Waker *waker            # ends the owner's wait
@@ -99,6 +103,7 @@ cdef int64_t deadline_in(long milliseconds) noexcept
 cdef int64_t deadline_of(object milliseconds) except? -2
 cdef int64_t time_left(int64_t deadline) noexcept nogil
 
+cdef int need_descriptors(int wanted) except -1
 cdef SocketHandle socket_open(ContextHandle context, int type)
 cdef SocketHandle socket_adopt(size_t address)
 cdef int socket_shut(SocketHandle handle, int linger) except -1
@@ -110,7 +115,7 @@ cdef enum:
 
 cdef ContextHandle context_open()
 cdef ContextHandle context_adopt(size_t address)
-cdef int context_shut(ContextHandle handle) except -1
+cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1
 cdef void *context_enter(ContextHandle handle) except NULL
 
 
@@ -120,6 +125,14 @@ cdef inline void *enter(SocketHandle handle) except NULL:
     Between enter() and leave() no Python code may run, except inside wait_ready(). With the GIL that alone keeps other threads
     out, so that the guard costs one comparison; free-threaded, enter() takes the pointer out of the handle.
     """
+    handle.idle = 0
+    if not HANDLE_PER_CALL and handle.ptr != NULL:
+        return handle.ptr
+    return enter_slow(handle)
+
+
+cdef inline void *enter_to_look(SocketHandle handle) except NULL:
+    """enter() for a caller that changes nothing but asks for EVENTS, so that `idle` stays true."""
     if not HANDLE_PER_CALL and handle.ptr != NULL:
         return handle.ptr
     return enter_slow(handle)

@@ -21,7 +21,7 @@ from cython cimport critical_section
 
 from . cimport _lib
 from .libzmq cimport (
-    ENOTSUP, ETERM, ZMQ_FD, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_TYPE, fd_t, zmq_pollitem_t,
+    ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_TYPE, fd_t, zmq_pollitem_t,
 )
 
 from zmq.error import ForkedError, ThreadError
@@ -130,7 +130,9 @@ cdef class SocketHandle:
 cdef class ContextHandle:
     def __dealloc__(self):
         cdef void *ptr = self.ptr if self.ptr != NULL else self.terminating
-        if ptr != NULL and not self.foreign and not shutting_down():
+        if self.job != NULL:
+            _lib.context_term_forget(self.job)
+        elif ptr != NULL and not self.foreign and not shutting_down():
             _lib.context_term_detached(ptr)
         if self.previous_handle != NULL:
             (<ContextHandle> self.previous_handle).next_handle = self.next_handle
@@ -324,6 +326,9 @@ cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadli
         left = WAIT_SLICE_NS
     hold(handle, ptr, waker)
     try:
+        # a signal that came since the interpreter looked last would not end the wait
+        PyErr_CheckSignals()
+        check_held(handle)
         if handle.thread_safe:
             poll_items[0].socket = ptr
             poll_items[0].fd = 0
@@ -369,20 +374,56 @@ cdef SocketHandle _socket_handle(void *ptr, int type):
     return handle
 
 
+cdef int need_descriptors(int wanted) except -1:
+    """EMFILE with the limit, when there are not so many left: where libzmq would abort the process."""
+    if wait_descriptors_left(wanted):
+        return 0
+    return _lib.fail_with(EMFILE, f"out of descriptors: {_descriptor_limit()}")
+
+
+cdef str _descriptor_limit():
+    try:
+        import resource  # not on Windows, and only for this text
+    except ImportError:
+        return "close some sockets"
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return f"the process may have {limit}; close some sockets, or raise the limit with `ulimit -n`"
+
+
+cdef long _sockets_of(ContextHandle context) noexcept:
+    cdef void *item = registry.sockets
+    cdef long count = 0
+    while item != NULL:
+        count += (<SocketHandle> item).context is context
+        item = (<SocketHandle> item).next_handle
+    return count
+
+
 cdef SocketHandle socket_open(ContextHandle context, int type):
     """A new libzmq socket; EMFILE names the limit that was met."""
     cdef SocketHandle handle
     cdef void *ptr = NULL
-    try:
-        ptr = _lib.socket_new(context_enter(context), type)
-    except Exception as error:
-        if getattr(error, "errno", None) != EMFILE:
-            raise
-        limit = _lib.context_get(context_enter(context), ZMQ_MAX_SOCKETS)
-        _lib.fail_with(EMFILE, (
-            f"too many sockets: this context allows {limit} (raise it with context.set(zmq.MAX_SOCKETS, n) before its first "
-            "socket), or the process is out of descriptors (raise it with ulimit -n)"
-        ))
+    cdef int tries = 0
+    if not context.started:
+        # two for each thread (I/O, reaper), one for the socket
+        need_descriptors(3 + 2 * min(6, _lib.context_get(context_enter(context), ZMQ_IO_THREADS)))
+        context.started = True
+    while ptr == NULL:
+        try:
+            ptr = _lib.socket_new(context_enter(context), type)
+        except Exception as error:
+            if getattr(error, "errno", None) != EMFILE:
+                raise
+            need_descriptors(1)
+            limit = _lib.context_get(context_enter(context), ZMQ_MAX_SOCKETS)
+            # closed sockets keep their place until libzmq's reaper has come by
+            tries += 1
+            if tries < 1000 and _sockets_of(context) < limit:
+                _let_others_run()
+                continue
+            _lib.fail_with(EMFILE, (
+                f"too many sockets: this context allows {limit}; raise it with context.set(zmq.MAX_SOCKETS, n) before its first socket"
+            ))
     handle = _socket_handle(ptr, type)
     handle.context = context
     return handle
@@ -514,30 +555,45 @@ cdef void *context_enter(ContextHandle handle) except NULL:
     return NULL
 
 
-cdef int context_shut(ContextHandle handle) except -1:
-    """Terminate: blocks until the sockets are closed and their lingering messages gone (zmq_ctx_term(3)).
+cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1:
+    """Terminate: blocks until the sockets are closed and their lingering messages gone (zmq_ctx_term(3)); whether it is done.
 
-    Signal handlers run; what they raise leaves the context half terminated, and a later call goes on from there.
+    Signal handlers run; after what they raise, and after the deadline, the context is half terminated, and a later call goes on.
     """
-    cdef int rc
-    cdef void *ptr
+    cdef int rc = 0
+    cdef int64_t left
     if handle.forked:
         handle.closed = True
     if handle.closed:
-        return 0
-    with handle.lock:
+        return True
+    left = time_left(deadline)
+    if not handle.lock.acquire(timeout=-1 if left < 0 else left / 1e9):
+        return False
+    try:
         if handle.closed:
-            return 0
+            return True
         if handle.ptr != NULL:
             handle.terminating = atomic_swap_ptr(&handle.ptr, NULL)
-        ptr = handle.terminating
-        while True:
-            with nogil:
-                rc = _lib.try_context_term(ptr)
-            if rc != -EINTR:
+        if deadline != WAIT_FOREVER and handle.job == NULL:
+            handle.job = _lib.context_term_start(handle.terminating)
+        while handle.job != NULL:
+            if _lib.context_term_wait(handle.job, time_left(deadline)):
+                _lib.context_term_forget(handle.job)
+                handle.job = NULL
                 break
             PyErr_CheckSignals()
+            if time_left(deadline) == 0:
+                return False
+        else:
+            rc = -EINTR
+        while rc == -EINTR:
+            with nogil:
+                rc = _lib.try_context_term(handle.terminating)
+            if rc == -EINTR:
+                PyErr_CheckSignals()
         # EFAULT: the code that made the context has terminated it already
         handle.terminating = NULL
         handle.closed = True
-    return 0
+        return True
+    finally:
+        handle.lock.release()

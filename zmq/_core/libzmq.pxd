@@ -66,6 +66,7 @@ cdef extern from "compat.h" nogil:
     # drafts
     int zmq_join(void *s, const char *group)
     int zmq_leave(void *s, const char *group)
+    uint32_t zmq_connect_peer(void *s, const char *addr)
     int zmq_msg_set_routing_id(zmq_msg_t *msg, uint32_t routing_id)
     uint32_t zmq_msg_routing_id(zmq_msg_t *msg)
     int zmq_msg_set_group(zmq_msg_t *msg, const char *group)
@@ -92,6 +93,7 @@ cdef extern from "compat.h" nogil:
     int ZMQ_RCVTIMEO
     int ZMQ_SNDTIMEO
     int ZMQ_LAST_ENDPOINT
+    int ZMQ_IO_THREADS
     int ZMQ_MAX_SOCKETS
 
     int ZMQ_GROUP_MAX_LENGTH

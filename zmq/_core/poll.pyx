@@ -12,11 +12,15 @@ from libc.stdlib cimport calloc, free
 
 from . cimport _lib
 from .handle cimport (
-    POLLIN, POLLOUT, POLLPRI, WAIT_SLICE_NS, SocketHandle, Waker, check_held, deadline_of, enter, hold, leave, let_go, time_left,
+    POLLIN, POLLOUT, POLLPRI, WAIT_SLICE_NS, SocketHandle, Waker, check_held, deadline_of, enter_to_look, hold, leave, let_go, time_left,
     wait_item, wait_poll, wait_waker_drain, waker_get, waker_put,
 )
 from .libzmq cimport ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI, fd_t, zmq_pollitem_t
 from .socket cimport Socket
+
+
+cdef enum:
+    LOOKED = 0x80  # in SocketHandle.idle: EVENTS was asked for, whatever it said
 
 
 cdef struct Item:
@@ -36,7 +40,7 @@ cdef int take_item(Item *item, object entry) except -1:
         handle = (<Socket> obj).handle
         if handle.closed:
             return _lib.fail_with(ENOTSOCK, f"{obj!r} cannot be polled: unregister a socket before closing it")
-        item.ptr = enter(handle)
+        item.ptr = enter_to_look(handle)
         Py_INCREF(handle)
         item.handle = <PyObject *> handle
         item.fd = handle.fd
@@ -67,12 +71,20 @@ cdef int release_items(Item *items, Py_ssize_t count) noexcept:
 
 
 cdef Py_ssize_t look_at_sockets(Item *items, Py_ssize_t count) except -1:
-    """Ask every socket for its events; how many are ready."""
+    """Ask the sockets for their events, except those known to be idle; how many are ready.
+
+    Asking empties a socket's mailbox, so that an idle one can only become ready by a call of ours or through its descriptor. Asking
+    costs a system call each, waiting for all descriptors costs one.
+    """
     cdef Py_ssize_t i
     cdef Py_ssize_t ready = 0
     cdef int events
+    cdef SocketHandle handle
     for i in range(count):
         if items[i].ptr == NULL:
+            continue
+        handle = <SocketHandle> items[i].handle
+        if handle.idle & LOOKED and not items[i].events & ~handle.idle & (ZMQ_POLLIN | ZMQ_POLLOUT):
             continue
         events = _lib.try_events(items[i].ptr)
         if events < 0:
@@ -80,6 +92,8 @@ cdef Py_ssize_t look_at_sockets(Item *items, Py_ssize_t count) except -1:
         items[i].ready = events & items[i].events
         if items[i].ready:
             ready += 1
+        if not (handle.foreign or handle.thread_safe):
+            handle.idle = LOOKED | (~events & (ZMQ_POLLIN | ZMQ_POLLOUT))
     return ready
 
 
@@ -140,6 +154,10 @@ cdef int wait_for_any(Item *items, wait_item *fds, Py_ssize_t count, int64_t lef
         watched += 1
     hold_sockets(items, count, waker)
     try:
+        if left != 0:
+            # a signal that came since the interpreter looked last would not end the wait
+            PyErr_CheckSignals()
+            check_sockets_held(items, count)
         with nogil:
             ready = wait_poll(fds, watched, left)
         if waker != NULL and ready > 0 and fds[count].revents:
@@ -152,6 +170,8 @@ cdef int wait_for_any(Item *items, wait_item *fds, Py_ssize_t count, int64_t lef
     for i in range(count):
         if items[i].ptr == NULL:
             items[i].ready = from_system(fds[i].revents) if ready > 0 else 0
+        elif ready > 0 and fds[i].revents:
+            (<SocketHandle> items[i].handle).idle = 0
     return 0
 
 
@@ -187,28 +207,24 @@ cdef int wait_by_library(Item *items, Py_ssize_t count, int64_t left) except -1:
 
 cdef int poll_items(Item *items, wait_item *fds, Py_ssize_t count, int64_t deadline) except -1:
     cdef Py_ssize_t i, ready
-    cdef Py_ssize_t plain = 0
     cdef bint by_library = False
     cdef int64_t left
     for i in range(count):
-        if items[i].ptr == NULL:
-            plain += 1
-        elif (<SocketHandle> items[i].handle).thread_safe:
+        if items[i].ptr != NULL and (<SocketHandle> items[i].handle).thread_safe:
             by_library = True
     while True:
         ready = look_at_sockets(items, count)
         left = 0 if ready else time_left(deadline)
-        if (ready or left == 0) and not plain:
-            return 0
         if by_library:
             wait_by_library(items, count, left)
         else:
             wait_for_any(items, fds, count, left)
+        ready = look_at_sockets(items, count)
+        for i in range(count):
+            if items[i].ready:
+                return 0
         if left == 0:
             return 0
-        for i in range(count):
-            if items[i].ptr == NULL and items[i].ready:
-                deadline = 0
 
 
 def zmq_poll(sockets, timeout=-1):

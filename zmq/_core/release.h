@@ -7,6 +7,7 @@
 #define PYZMQ_RELEASE_H
 
 #include <Python.h>
+#include <stdint.h>
 #include "atomics.h"
 
 /* One message's lent buffers, counted. The lock is held from creation until the count reaches zero, so that a waiter can
@@ -27,6 +28,18 @@ static void *lent_returned = NULL;       /* top of the stack of nodes */
 static atomic_long_t lent_scheduled = 0; /* a drain is due in the interpreter's pending calls */
 static atomic_long_t lent_leaking = 0;   /* interpreter shutdown has begun: never ask for anything any more */
 static atomic_long_t lent_count = 0;     /* nodes alive: lent, or returned and not yet drained */
+static atomic_long_t lent_quiet = 0;     /* calls of ours that will drain before they end: no need to ask for it */
+
+/* Lent bytes objects by address, so that a receiver in this process gets the object itself instead of a copy. One slot for each
+   hash, the last one wins: a miss only costs the copy. Nodes are freed with the GIL, under which the table is read. */
+#define LENT_SLOTS 256
+static void *lent_bytes[LENT_SLOTS];
+
+static inline void **lent_slot(const void *data)
+{
+    uintptr_t address = (uintptr_t) data;
+    return &lent_bytes[((address >> 4) ^ (address >> 12) ^ (address >> 20)) % LENT_SLOTS];
+}
 
 static lent_tracker *lent_tracker_new(void)
 {
@@ -64,7 +77,8 @@ static void lent_released(void *data, void *hint)
 {
     lent_node *node = (lent_node *) hint;
     void *top;
-    (void) data;
+    if (data != NULL)
+        atomic_cas_ptr(lent_slot(data), node, NULL);
     if (node->tracker != NULL) {
         lent_tracker *tracker = node->tracker;
         node->tracker = NULL;
@@ -75,7 +89,7 @@ static void lent_released(void *data, void *hint)
         top = atomic_load_ptr(&lent_returned);
         node->next = (lent_node *) top;
     } while (!atomic_cas_ptr(&lent_returned, top, node));
-    if (!atomic_load_long(&lent_leaking) && !atomic_load_long(&lent_scheduled)) {
+    if (!atomic_load_long(&lent_leaking) && !atomic_load_long(&lent_quiet) && !atomic_load_long(&lent_scheduled)) {
         atomic_store_long(&lent_scheduled, 1);
         /* the queue of pending calls is short: when it is full, the next node or the next call into us drains */
         if (Py_AddPendingCall(lent_drain_callback, NULL) != 0)
@@ -122,6 +136,20 @@ static lent_node *lent_node_new(Py_buffer *view, lent_tracker *tracker)
     }
     atomic_add_long(&lent_count, 1);
     return node;
+}
+
+/* With the GIL: the bytes object whose whole content lies at `data`, or NULL. Borrowed from the message that is being received. */
+static PyObject *lent_bytes_at(const void *data, Py_ssize_t size)
+{
+#ifdef Py_GIL_DISABLED
+    (void) data, (void) size;
+    return NULL; /* another thread may be freeing the node in that slot */
+#else
+    lent_node *node = (lent_node *) atomic_load_ptr(lent_slot(data));
+    if (node == NULL || node->view.buf != data || node->view.len != size || !PyBytes_CheckExact(node->view.obj))
+        return NULL;
+    return node->view.obj;
+#endif
 }
 
 #endif

@@ -9,7 +9,9 @@ cdef class ReleaseEvent:
 
 
 cdef int lend(zmq_msg_t *msg, Py_buffer *view, ReleaseEvent event) except -1
-cdef void drain() noexcept
+cdef bint drain() noexcept
+cdef void close_and_drain(zmq_msg_t *msg) noexcept
+cdef object lent_bytes(const void *data, Py_ssize_t size)
 cdef ReleaseEvent new_event()
 cdef void settle(ReleaseEvent event) noexcept
 cdef object new_tracker(ReleaseEvent event, list peers)

@@ -7,11 +7,16 @@ path back, which runs on libzmq's threads.
 import atexit
 
 from cpython.buffer cimport Py_buffer, PyBuffer_Release
+from cpython.bytes cimport PyBytes_CheckExact
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
 
 from . cimport _lib
-from .handle cimport WAIT_FOREVER, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, time_left, wait_now_ns
+from .handle cimport (
+    WAIT_FOREVER, atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, atomic_swap_ptr, time_left,
+    wait_now_ns,
+)
 from .libzmq cimport zmq_msg_t
 
 from zmq.error import NotDone
@@ -41,6 +46,9 @@ cdef extern from "release.h":
     lent_node *lent_node_new(Py_buffer *view, lent_tracker *tracker)
     void lent_released(void *data, void *hint) noexcept nogil
     void lent_drain()
+    void **lent_slot(const void *data)
+    PyObject *lent_bytes_at(const void *data, Py_ssize_t size)
+    atomic_long_t lent_quiet
 
 cdef object ONE_WEEK = 7 * 24 * 3600
 
@@ -56,13 +64,34 @@ cdef int lend(zmq_msg_t *msg, Py_buffer *view, ReleaseEvent event) except -1:
     except MemoryError:
         lent_released(NULL, node)
         raise
+    if PyBytes_CheckExact(<object> view.obj):
+        atomic_swap_ptr(lent_slot(view.buf), node)
     return 0
 
 
-cdef void drain() noexcept:
-    """Release the buffers that libzmq has returned. May run Python code: never while a socket is held."""
-    if atomic_load_ptr(&lent_returned) != NULL:
-        lent_drain()
+cdef object lent_bytes(const void *data, Py_ssize_t size):
+    """The bytes object whose content a received message is, when this process sent it; else None."""
+    cdef PyObject *found = lent_bytes_at(data, size)
+    return None if found == NULL else <object> found
+
+
+cdef bint drain() noexcept:
+    """Release the buffers that libzmq has returned; whether there were any.
+
+    May run Python code: never while a socket is held.
+    """
+    if atomic_load_ptr(&lent_returned) == NULL:
+        return False
+    lent_drain()
+    return True
+
+
+cdef void close_and_drain(zmq_msg_t *msg) noexcept:
+    """Close a message that may hold the last use of a buffer, which is then released at once."""
+    atomic_add_long(&lent_quiet, 1)
+    _lib.msg_close(msg)
+    atomic_add_long(&lent_quiet, -1)
+    drain()
 
 
 def live_buffers():

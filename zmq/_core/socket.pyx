@@ -7,7 +7,7 @@ objects are turned into messages before the socket is entered and back after it 
 from cpython.buffer cimport Py_buffer, PyBuffer_Release, PyObject_CheckBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.list cimport PyList_New, PyList_SET_ITEM
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_INCREF, PyObject
 from libc.errno cimport EAGAIN, EINTR, EINVAL, ENAMETOOLONG, ENOENT, ENOTSOCK
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -18,19 +18,23 @@ from . cimport _lib
 from .buffer cimport get_buffer, get_writable_buffer
 from .frame cimport Frame, as_group, check_track, default_threshold, frame_received, need_drafts
 from .handle cimport (
-    KEEP_LINGER, POLLIN, POLLOUT, SocketHandle, closed_socket, deadline_in, deadline_of, enter, leave, socket_adopt, socket_open,
+    KEEP_LINGER, POLLIN, POLLOUT, SocketHandle, closed_socket, deadline_in, deadline_of, enter, leave, need_descriptors, socket_adopt, socket_open,
     socket_shut, wait_ready,
 )
 from .context cimport Context
 from .libzmq cimport (
     ENOTSUP, ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_PUSH, ZMQ_RCVTIMEO, ZMQ_REQ, ZMQ_SNDTIMEO, zmq_msg_t,
 )
-from .release cimport ReleaseEvent, drain, lend, new_event, new_tracker, settle
+from .release cimport ReleaseEvent, close_and_drain, drain, lend, lent_bytes, new_event, new_tracker, settle
 from .sockopt cimport get_int, get_option, set_option
 
 from ._lib import IPC_PATH_MAX_LEN, strerror
 from .frame import Frame as _frame_base
 from .release import _FINISHED_TRACKER
+
+cdef extern from "Python.h":
+    Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
+    PyObject **PySequence_Fast_ITEMS(object sequence)
 
 cdef enum:
     # bytes cannot change, so a large one is lent to libzmq even with copy=True; below this copying is cheaper (tests/bench)
@@ -93,7 +97,7 @@ cdef int set_draft_properties(zmq_msg_t *msg, object routing_id, object group) e
 cdef bint deliver(SocketHandle handle, zmq_msg_t *parts, Py_ssize_t count, int flags, Py_ssize_t *sent) except -1:
     """Send all parts, waiting before the first unless told not to; False: the message was dropped half way, make it anew.
 
-    Half way only a peer's death stops a message. The types that balance load then drop the rest of it, part by part.
+    Half way only a peer's death stops a message.
     """
     cdef void *ptr = enter(handle)
     cdef int64_t deadline = 0
@@ -109,7 +113,7 @@ cdef bint deliver(SocketHandle handle, zmq_msg_t *parts, Py_ssize_t count, int f
             if rc != -EAGAIN:
                 return _lib.fail(-rc)
             if sent[0] > 0:
-                if handle.type == ZMQ_PUSH or handle.type == ZMQ_DEALER or handle.type == ZMQ_REQ:
+                if drops_the_rest(handle):
                     sent[0] += 1
                     _lib.try_send_parts(ptr, parts, count, flags, sent)
                 return False
@@ -131,6 +135,34 @@ cdef bint deliver(SocketHandle handle, zmq_msg_t *parts, Py_ssize_t count, int f
             looked = False
     finally:
         leave(handle)
+
+
+cdef bint few_small_bytes(PyObject **items, Py_ssize_t count) noexcept:
+    """Whether these are bytes that may be copied one by one while they are sent: the common message."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        if not PyBytes_CheckExact(<object> items[i]) or PyBytes_GET_SIZE(<object> items[i]) >= SHARE_BYTES_FROM:
+            return False
+    return 0 < count <= FEW_PARTS
+
+
+cdef bint send_bytes(SocketHandle handle, PyObject **items, Py_ssize_t count, int flags) except -1:
+    """Send such a message without waiting; False when it must be done the long way, and nothing was sent."""
+    cdef Py_ssize_t sent = 0
+    cdef void *ptr = enter(handle)
+    cdef int rc = _lib.try_send_bytes(ptr, items, count, flags, &sent)
+    if rc == -EAGAIN and sent > 0 and drops_the_rest(handle):
+        sent += 1
+        _lib.try_send_bytes(ptr, items, count, flags, &sent)
+    leave(handle)
+    if rc < 0 and rc != -EAGAIN:
+        return _lib.fail(-rc)
+    return rc == 0
+
+
+cdef bint drops_the_rest(SocketHandle handle) noexcept:
+    """Whether the type balances load: when a peer dies in the middle of a message, it drops what follows up to its end."""
+    return handle.type == ZMQ_PUSH or handle.type == ZMQ_DEALER or handle.type == ZMQ_REQ
 
 
 cdef int close_parts(zmq_msg_t *parts, Py_ssize_t first, Py_ssize_t count) noexcept:
@@ -165,8 +197,9 @@ cdef int wait_to_receive(SocketHandle handle, zmq_msg_t *msg, int flags, int err
     cdef void *ptr
     cdef int64_t deadline
     cdef int timeout = -1
-    cdef Py_ssize_t size
-    drain()
+    cdef Py_ssize_t size = -error
+    # draining may run Python code that uses this very socket: the try that failed says nothing any more
+    cdef bint again = drain()
     if error != EAGAIN or flags & ZMQ_DONTWAIT:
         return _lib.fail(error)
     get_int(handle, ZMQ_RCVTIMEO, &timeout)
@@ -174,14 +207,14 @@ cdef int wait_to_receive(SocketHandle handle, zmq_msg_t *msg, int flags, int err
     ptr = enter(handle)
     try:
         while True:
-            # once more before the first wait: a signal handler may have run since the try that failed
+            if not again and not wait_ready(handle, ptr, POLLIN, deadline):
+                return _lib.fail(EAGAIN)
+            again = False
             size = _lib.try_recv(ptr, msg)
             if size >= 0:
                 return 0
             if size != -EAGAIN:
                 return _lib.fail(-size)
-            if not wait_ready(handle, ptr, POLLIN, deadline):
-                return _lib.fail(EAGAIN)
     finally:
         leave(handle)
 
@@ -189,8 +222,16 @@ cdef int wait_to_receive(SocketHandle handle, zmq_msg_t *msg, int flags, int err
 cdef object take(zmq_msg_t *msg, bint copy, bint track):
     """Python's form of a received message, which is closed."""
     cdef Frame frame
+    cdef size_t size
     if copy:
-        return _lib.take_bytes(msg)
+        size = _lib.msg_size(msg)
+        if size < SHARE_BYTES_FROM:
+            return _lib.take_bytes(msg)
+        content = lent_bytes(_lib.msg_data(msg), size)
+        if content is None:
+            return _lib.take_bytes(msg)
+        close_and_drain(msg)
+        return content
     try:
         frame = frame_received(frame_class, msg)
     finally:
@@ -235,6 +276,8 @@ cdef int call_endpoint(SocketHandle handle, endpoint_call call, object address) 
     cdef int rc
     if b"\0" in name:
         return endpoint_failed(EINVAL, name)
+    if (call is _lib.try_bind or call is _lib.try_connect) and not name.startswith(b"inproc:"):
+        need_descriptors(2)
     while True:
         ptr = enter(handle)
         rc = call(ptr, PyBytes_AS_STRING(name))
@@ -357,6 +400,23 @@ cdef class Socket(OptionHolder):
             ZMQError: EINVAL, EPROTONOSUPPORT..., with the address in its text (zmq_connect(3)). TypeError: neither str nor bytes.
         """
         call_endpoint(self.handle, _lib.try_connect, addr)
+
+    def connect_peer(self, addr):
+        """Connect a PEER socket and return the routing id of the peer, to send to it at once (draft).
+
+        Args:
+            addr: as for connect().
+        Raises:
+            RuntimeError: built without drafts. ZMQError: ENOTSUP, another type of socket (zmq_connect_peer(3)).
+        """
+        cdef bytes name = as_address(addr)
+        cdef void *ptr
+        need_drafts("connect_peer")
+        ptr = enter(self.handle)
+        try:
+            return _lib.connect_peer(ptr, PyBytes_AS_STRING(name))
+        finally:
+            leave(self.handle)
 
     def unbind(self, addr):
         """Stop accepting peers on an address.
@@ -500,6 +560,13 @@ cdef class Socket(OptionHolder):
         cdef bint lent = False
         cdef bint done = False
         cdef list peers = []
+        cdef PyObject **items
+        if copy and routing_id is None and group is None and isinstance(msg_parts, (list, tuple)):
+            count = PySequence_Fast_GET_SIZE(msg_parts)
+            items = PySequence_Fast_ITEMS(msg_parts)
+            if few_small_bytes(items, count):
+                if send_bytes(self.handle, items, count, flags):
+                    return None
         msg_parts = check_parts(msg_parts)
         count = len(msg_parts)
         for part in msg_parts:

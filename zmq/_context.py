@@ -80,6 +80,8 @@ class Context(_Context, _Options, Generic[_S]):
             shadow, io_threads = io_threads, 1
         if shadow:
             if isinstance(shadow, _Context):
+                if shadow.closed:
+                    raise ZMQError(Errno.ENOTSUP, f"{shadow!r} cannot be shadowed: make a new one with zmq.Context()")
                 self._shadow_obj = shadow
                 shadow = shadow.underlying
             super().__init__(shadow=cast_int_addr(shadow))

@@ -40,6 +40,7 @@ cdef int try_send_parts(void *socket, zmq_msg_t *parts, Py_ssize_t count, int fl
 cdef Py_ssize_t try_recv(void *socket, zmq_msg_t *msg) noexcept nogil
 cdef Py_ssize_t try_recv_parts(void *socket, zmq_msg_t *parts, Py_ssize_t capacity) noexcept nogil
 cdef object take_bytes(zmq_msg_t *msg)
+cdef Py_ssize_t take_into(zmq_msg_t *msg, void *to, size_t room) noexcept
 cdef int try_send_bytes(void *socket, PyObject **parts, Py_ssize_t count, int flags, Py_ssize_t *sent) noexcept nogil
 
 # sockets

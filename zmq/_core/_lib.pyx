@@ -344,9 +344,20 @@ cdef object take_bytes(zmq_msg_t *msg):
         z.zmq_msg_close(msg)
 
 
-cdef void _copy_out(char *to, zmq_msg_t *msg, size_t size) noexcept:
-    with nogil:
+cdef Py_ssize_t take_into(zmq_msg_t *msg, void *to, size_t room) noexcept:
+    """Copy as much of the content as there is room for; its true size. The message is closed."""
+    cdef size_t size = z.zmq_msg_size(msg)
+    _copy_out(to, msg, min(size, room))
+    z.zmq_msg_close(msg)
+    return size
+
+
+cdef void _copy_out(void *to, zmq_msg_t *msg, size_t size) noexcept:
+    if size <= COPY_WITHOUT_GIL:
         memcpy(to, z.zmq_msg_data(msg), size)
+    else:
+        with nogil:
+            memcpy(to, z.zmq_msg_data(msg), size)
 
 
 # ---------------------------------------------------------------- sockets

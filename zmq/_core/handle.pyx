@@ -134,12 +134,13 @@ cdef class ContextHandle:
             _lib.context_term_forget(self.job)
         elif ptr != NULL and not self.foreign and not shutting_down():
             _lib.context_term_detached(ptr)
-        if self.previous_handle != NULL:
-            (<ContextHandle> self.previous_handle).next_handle = self.next_handle
-        elif registry.contexts == <void *> self:
-            registry.contexts = self.next_handle
-        if self.next_handle != NULL:
-            (<ContextHandle> self.next_handle).previous_handle = self.previous_handle
+        with critical_section(registry):
+            if self.previous_handle != NULL:
+                (<ContextHandle> self.previous_handle).next_handle = self.next_handle
+            elif registry.contexts == <void *> self:
+                registry.contexts = self.next_handle
+            if self.next_handle != NULL:
+                (<ContextHandle> self.next_handle).previous_handle = self.previous_handle
 
 
 # ---------------------------------------------------------------- wakers

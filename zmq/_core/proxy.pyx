@@ -110,7 +110,7 @@ cdef int send(Proxy *proxy, int side, Parts *message) noexcept nogil:
             break
         if rc & ZMQ_POLLOUT:
             continue
-        rc = wait_for_news(proxy)
+        rc = wait_for_news(proxy, side)
         if rc < 0 and rc != -EINTR:
             break
     clear(message, sent)
@@ -135,16 +135,28 @@ cdef int copy_for_capture(Proxy *proxy, int side) noexcept nogil:
 
 # ---------------------------------------------------------------- the loop
 
-cdef int wait_for_news(Proxy *proxy) noexcept nogil:
-    """Wait for any socket's descriptor, or for the waker: 0, or -errno."""
+cdef bint must_close(Proxy *proxy) noexcept nogil:
+    cdef int side
+    for side in range(SIDES):
+        if proxy.closing[side] != NULL and proxy.closing[side][0]:
+            return True
+    return False
+
+
+cdef int wait_for_news(Proxy *proxy, int only) noexcept nogil:
+    """Wait for the descriptor of one side, or of all but the capture socket (only < 0), or for the waker: 0, or -errno.
+
+    A descriptor stays readable until its socket is used or asked for its events: one whose mailbox was not emptied right before
+    would make this a busy loop. That is why the capture socket is left out.
+    """
     cdef wait_item items[SIDES + 1]
     cdef unsigned count = 0
     cdef int side
     cdef int ready
+    if must_close(proxy):
+        return -ENOTSOCK
     for side in range(SIDES):
-        if proxy.closing[side] != NULL and proxy.closing[side][0]:
-            return -ENOTSOCK
-        if proxy.sockets[side] != NULL:
+        if proxy.sockets[side] != NULL and (side == only or (only < 0 and side != CAPTURE)):
             items[count].fd = proxy.fds[side]
             items[count].events = POLLIN
             items[count].revents = 0
@@ -159,10 +171,7 @@ cdef int wait_for_news(Proxy *proxy) noexcept nogil:
         return -EINTR
     if proxy.waker != NULL and items[count - 1].revents:
         wait_waker_drain(&proxy.waker.fds)
-    for side in range(SIDES):
-        if proxy.closing[side] != NULL and proxy.closing[side][0]:
-            return -ENOTSOCK
-    return 0
+    return -ENOTSOCK if must_close(proxy) else 0
 
 
 cdef int forward(Proxy *proxy, int source, int target) noexcept nogil:
@@ -290,7 +299,7 @@ cdef int pump(Proxy *proxy) noexcept nogil:
                 return rc
             if rc & ZMQ_POLLIN:
                 continue
-        rc = wait_for_news(proxy)
+        rc = wait_for_news(proxy, -1)
         if rc == -EINTR:
             return GO_ON
         if rc < 0:

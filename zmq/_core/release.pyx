@@ -5,6 +5,7 @@ path back, which runs on libzmq's threads.
 """
 
 import atexit
+import os
 
 from cpython.buffer cimport Py_buffer, PyBuffer_Release
 from cpython.bytes cimport PyBytes_CheckExact
@@ -39,6 +40,7 @@ cdef extern from "release.h":
         pass
     void *lent_returned
     atomic_long_t lent_leaking
+    atomic_long_t lent_scheduled
     atomic_long_t lent_count
     lent_tracker *lent_tracker_new()
     void lent_tracker_unref(lent_tracker *tracker)
@@ -98,6 +100,15 @@ def live_buffers():
     """Return how many zero-copy buffers are lent to libzmq: what a leak test asserts."""
     drain()
     return lent_count
+
+
+def _after_fork_in_child():
+    # a drain that the parent asked for may not have come along
+    atomic_store_long(&lent_scheduled, 0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 @atexit.register

@@ -11,7 +11,6 @@ from cpython.ref cimport Py_INCREF, PyObject
 from libc.errno cimport EAGAIN, EINTR, EINVAL, ENAMETOOLONG, ENOENT, ENOTSOCK
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
 from cpython.exc cimport PyErr_CheckSignals
 
 from . cimport _lib
@@ -713,11 +712,7 @@ cdef class Socket(OptionHolder):
             leave(self.handle)
             if size < 0:
                 wait_to_receive(self.handle, &msg, flags, -size)
-            size = _lib.msg_size(&msg)
-            with nogil:
-                memcpy(view.buf, _lib.msg_data(&msg), min(size, room))
-                _lib.msg_close(&msg)
-            return size
+            return _lib.take_into(&msg, view.buf, room)
         finally:
             PyBuffer_Release(&view)
 

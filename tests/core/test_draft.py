@@ -117,6 +117,22 @@ def test_peer_waits_for_an_address_of_its_own(pair: MakePair) -> None:
         b.send(b"to nobody", zmq.DONTWAIT)
 
 
+def test_peer_sends_to_whom_it_connected(socket: MakeSocket) -> None:
+    one, two = socket(zmq.PEER), socket(zmq.PEER)
+    port = two.bind_to_random_port("tcp://127.0.0.1")
+    routing_id = one.connect_peer(f"tcp://127.0.0.1:{port}")
+    one.send(b"question", routing_id=routing_id)
+    question = two.recv(copy=False)
+    assert question.bytes == b"question"
+    two.send(b"answer", routing_id=question.routing_id)
+    assert one.recv() == b"answer"
+
+
+def test_connect_peer_is_for_peers(socket: MakeSocket) -> None:
+    with pytest.raises(zmq.ZMQError):
+        socket(zmq.PAIR).connect_peer("tcp://127.0.0.1:9")
+
+
 def test_dgram_to_and_fro(socket: MakeSocket) -> None:
     # libzmq does not say which udp port it took: reserve two with plain sockets
     with contextlib.ExitStack() as stack:

@@ -10,7 +10,7 @@ import pytest
 import zmq
 from zmq.devices import monitored_queue
 
-from helpers import Background, MakeSocket, bind_any, fresh_inproc, wait_until
+from helpers import Background, MakeSocket, RunChild, bind_any, fresh_inproc, wait_until
 
 
 class Running:
@@ -344,3 +344,61 @@ def test_proxies_can_be_chained(inner: zmq.SyncContext) -> None:
     first.end()
     second.thread.finished()
     bridging.finished()
+
+
+SPIN = """
+import zmq
+from child_support import Running, blocked
+context = zmq.Context()
+front, back = context.socket(zmq.PULL), context.socket(zmq.PUSH)
+front.bind("inproc://front"); back.bind("inproc://back")
+source, sink = context.socket(zmq.PUSH), context.socket(zmq.PULL)
+source.connect("inproc://front"); sink.connect("inproc://back")
+"""
+
+
+def test_proxy_sleeps_while_its_capture_socket_has_news(run_child: RunChild) -> None:
+    """The capture socket's descriptor stays readable until something is sent on it."""
+    script = (
+        SPIN
+        + """
+capture = context.socket(zmq.PUB)
+capture.bind("inproc://capture")
+proxy = Running(lambda: zmq.proxy(front, back, capture))
+blocked(proxy)
+late = context.socket(zmq.SUB)
+late.subscribe("")
+late.connect("inproc://capture")
+blocked(proxy)
+source.send(b"x")
+assert sink.recv() == b"x"
+for one in (source, sink, late, front, back, capture):
+    one.close(0)
+proxy.ended()
+context.term()
+"""
+    )
+    run_child(script, timeout=20).ok()
+
+
+def test_proxy_sleeps_while_its_capture_socket_is_full(run_child: RunChild) -> None:
+    script = (
+        SPIN
+        + """
+capture = context.socket(zmq.PUSH)
+capture.bind("inproc://capture")
+proxy = Running(lambda: zmq.proxy(front, back, capture))
+source.send(b"x")
+assert sink.recv() == b"x"
+source.send(b"y")
+blocked(proxy)
+audit = context.socket(zmq.PULL)
+audit.connect("inproc://capture")
+assert [audit.recv(), audit.recv(), sink.recv()] == [b"x", b"y", b"y"]
+for one in (source, sink, audit, front, back, capture):
+    one.close(0)
+proxy.ended()
+context.term()
+"""
+    )
+    run_child(script, timeout=20).ok()

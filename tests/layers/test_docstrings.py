@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import inspect
 import pkgutil
 import types
@@ -35,7 +36,7 @@ def public_objects() -> Iterator[tuple[str, object]]:
                 continue
             seen.add(id(found))
             yield f"{name}.{key}", found
-            if isinstance(found, type):
+            if isinstance(found, type) and not issubclass(found, enum.Enum):
                 yield from members_of(f"{name}.{key}", found, seen)
 
 

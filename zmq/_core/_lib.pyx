@@ -21,6 +21,10 @@ cdef extern from "Python.h":
     const char *PyBytes_AS_STRING_OF "PyBytes_AS_STRING"(PyObject *) nogil
     Py_ssize_t PyBytes_GET_SIZE_OF "PyBytes_GET_SIZE"(PyObject *) nogil
 
+cdef extern from "faults.h":
+    # of a build with ZMQ_BUILD_FAULTS; else it does nothing
+    int faults_install(dict namespace) except -1
+
 cdef extern from *:
     """
     #include <stddef.h>
@@ -583,3 +587,4 @@ def build_info():
 
 
 _error._install(strerror, zmq_errno, zmq_version_info())
+faults_install(globals())

@@ -67,4 +67,6 @@ COMPAT_STUB(int, -1, poller_fd, (void *poller, ZMQ_FD_T *fd))
 #define ZMQ_SHARED 3
 #endif
 
+#include "faults.h" /* last: the stubs above can be made to fail too */
+
 #endif

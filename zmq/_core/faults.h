@@ -227,7 +227,7 @@ static PyMethodDef fault_methods[] = {
 };
 
 /* Put the functions into a module's namespace. */
-static int faults_install(PyObject *globals)
+static inline int faults_install(PyObject *globals)
 {
     PyMethodDef *method;
     for (method = fault_methods; method->ml_name != NULL; method++) {

@@ -71,6 +71,9 @@ cdef class ContextHandle:
 cdef class SocketHandle:
     cdef void *ptr               # NULL when closed, and while a thread waits in the socket (free-threaded: is in any call)
     cdef void *parked            # the socket of `owner`, meanwhile
+    cdef void *watched           # the socket, while `watcher` waits for somebody to use it
+    cdef object watcher          # called once, before the next call of anybody
+    cdef list stash              # (content, more) of frames given back by cancelled receives, oldest first; or None
     cdef unsigned long owner     # the thread that waits (free-threaded: is in a call); 0: none
     cdef short idle              # events that EVENTS denied, with no call since: only the descriptor can bring them
     cdef int depth               # calls of `owner` nested by signal handlers
@@ -85,6 +88,7 @@ cdef class SocketHandle:
     cdef fd_t fd
     cdef void *poller            # gives a thread-safe socket a descriptor; NULL until asked for
     cdef readonly ContextHandle context
+    cdef public object readiness # of the event loop that somebody waits in; shared by all objects for the socket
     cdef object __weakref__
     # intrusive list of all handles, borrowed both ways: see _Registry
     cdef void *next_handle
@@ -93,6 +97,8 @@ cdef class SocketHandle:
 
 cdef void *enter_slow(SocketHandle handle) except NULL
 cdef void leave_slow(SocketHandle handle) noexcept
+cdef int watch(SocketHandle handle, object watcher) except -1
+cdef bint unwatch(SocketHandle handle) noexcept
 cdef int hold(SocketHandle handle, void *ptr, Waker *waker) noexcept
 cdef void let_go(SocketHandle handle) noexcept
 cdef int check_held(SocketHandle handle) except -1
@@ -112,6 +118,13 @@ cdef ContextHandle closed_context()
 
 cdef enum:
     KEEP_LINGER = -2             # to socket_shut(): leave the option as it is
+
+cdef enum:
+    # in SocketHandle.idle, beside the events: RCVMORE, when the last call was a receive
+    RECEIVED_LAST = 0x20
+    RECEIVED_MORE = 0x40
+    # EVENTS was asked for, whatever it said
+    LOOKED = 0x80
 
 cdef ContextHandle context_open()
 cdef ContextHandle context_adopt(size_t address)

@@ -97,7 +97,8 @@ def _after_fork_in_child():
     while item != NULL:
         handle = <SocketHandle> item
         handle.forked = True
-        handle.ptr = handle.parked = NULL
+        handle.ptr = handle.parked = handle.watched = NULL
+        handle.watcher = None
         handle.owner = handle.depth = 0
         item = handle.next_handle
     item = registry.contexts
@@ -121,6 +122,7 @@ cdef class SocketHandle:
         # never waits for a peer: libzmq's reaper thread sends what lingers
         if self.closed:
             return
+        unwatch(self)
         if self.ptr != NULL and not self.foreign and not shutting_down():
             _lib.poller_destroy(&self.poller)
             _lib.socket_close(self.ptr)
@@ -177,6 +179,9 @@ cdef void waker_put(Waker *waker) noexcept:
 cdef void *enter_slow(SocketHandle handle) except NULL:
     cdef void *ptr
     cdef unsigned long me
+    if handle.watcher is not None:
+        _tell_watcher(handle)
+        return enter_to_look(handle)
     if handle.forked:
         raise ForkedError(
             f"socket of type {handle.type} was made before a fork, in the parent process: "
@@ -209,6 +214,33 @@ cdef void *enter_slow(SocketHandle handle) except NULL:
             handle.depth = 1
             return ptr
     raise ThreadError(_two_threads(handle))
+
+
+cdef int watch(SocketHandle handle, object watcher) except -1:
+    """Have `watcher` called before the next call of anybody on this socket: any call may take news off the descriptor."""
+    if handle.thread_safe:
+        return 0
+    handle.watched = enter(handle)
+    handle.watcher = watcher
+    atomic_swap_ptr(&handle.ptr, NULL)
+    leave(handle)
+    return 0
+
+
+cdef bint unwatch(SocketHandle handle) noexcept:
+    if handle.watcher is None:
+        return False
+    handle.watcher = None
+    atomic_swap_ptr(&handle.ptr, handle.watched)
+    handle.watched = NULL
+    return True
+
+
+cdef int _tell_watcher(SocketHandle handle) except -1:
+    watcher = handle.watcher
+    if unwatch(handle):
+        watcher()
+    return 0
 
 
 cdef str _two_threads(SocketHandle handle):
@@ -423,7 +455,8 @@ cdef SocketHandle socket_open(ContextHandle context, int type):
                 _let_others_run()
                 continue
             _lib.fail_with(EMFILE, (
-                f"too many sockets: this context allows {limit}; raise it with context.set(zmq.MAX_SOCKETS, n) before its first socket"
+                f"too many sockets: this context allows {limit}; raise it with context.set(zmq.MAX_SOCKETS, n) before its first "
+                "socket"
             ))
     handle = _socket_handle(ptr, type)
     handle.context = context
@@ -441,7 +474,7 @@ cdef SocketHandle socket_adopt(size_t address):
         item = registry.sockets
         while item != NULL:
             handle = <SocketHandle> item
-            if not handle.closed and (handle.ptr == <void *> address or handle.parked == <void *> address):
+            if not handle.closed and <void *> address in (handle.ptr, handle.parked, handle.watched):
                 return handle
             item = handle.next_handle
     rc = _lib.try_getsockopt(<void *> address, ZMQ_TYPE, &type, &size)
@@ -465,6 +498,8 @@ cdef int socket_shut(SocketHandle handle, int linger) except -1:
     if handle.closed or handle.forked:
         handle.closed = True
         return 0
+    if handle.watcher is not None:
+        _tell_watcher(handle)
     if handle.thread_safe:
         handle.closing = True
         ptr = atomic_swap_ptr(&handle.ptr, NULL)

@@ -12,15 +12,11 @@ from libc.stdlib cimport calloc, free
 
 from . cimport _lib
 from .handle cimport (
-    POLLIN, POLLOUT, POLLPRI, WAIT_SLICE_NS, SocketHandle, Waker, check_held, deadline_of, enter_to_look, hold, leave, let_go, time_left,
-    wait_item, wait_poll, wait_waker_drain, waker_get, waker_put,
+    LOOKED, POLLIN, POLLOUT, POLLPRI, WAIT_SLICE_NS, SocketHandle, Waker, check_held, deadline_of, enter_to_look, hold, leave, let_go,
+    time_left, wait_item, wait_poll, wait_waker_drain, waker_get, waker_put,
 )
 from .libzmq cimport ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI, fd_t, zmq_pollitem_t
 from .socket cimport Socket
-
-
-cdef enum:
-    LOOKED = 0x80  # in SocketHandle.idle: EVENTS was asked for, whatever it said
 
 
 cdef struct Item:
@@ -84,6 +80,10 @@ cdef Py_ssize_t look_at_sockets(Item *items, Py_ssize_t count) except -1:
         if items[i].ptr == NULL:
             continue
         handle = <SocketHandle> items[i].handle
+        if handle.stash is not None and items[i].events & ZMQ_POLLIN:
+            items[i].ready = ZMQ_POLLIN
+            ready += 1
+            continue
         if handle.idle & LOOKED and not items[i].events & ~handle.idle & (ZMQ_POLLIN | ZMQ_POLLOUT):
             continue
         events = _lib.try_events(items[i].ptr)

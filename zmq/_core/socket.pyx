@@ -17,8 +17,8 @@ from . cimport _lib
 from .buffer cimport get_buffer, get_writable_buffer
 from .frame cimport Frame, as_group, check_track, default_threshold, frame_received, need_drafts
 from .handle cimport (
-    KEEP_LINGER, POLLIN, POLLOUT, SocketHandle, closed_socket, deadline_in, deadline_of, enter, leave, need_descriptors, socket_adopt, socket_open,
-    socket_shut, wait_ready,
+    KEEP_LINGER, POLLIN, POLLOUT, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, closed_socket, deadline_in, deadline_of, enter, leave, need_descriptors,
+    socket_adopt, socket_open, socket_shut, unwatch, wait_ready, watch,
 )
 from .context cimport Context
 from .libzmq cimport (
@@ -240,6 +240,27 @@ cdef object take(zmq_msg_t *msg, bint copy, bint track):
     return frame
 
 
+cdef object from_stash(SocketHandle handle, bint copy, bint track):
+    """The oldest frame that a cancelled receive gave back."""
+    cdef Frame frame
+    cdef bint more
+    enter(handle)
+    leave(handle)
+    content, more = handle.stash.pop(0)
+    if not handle.stash:
+        handle.stash = None
+    handle.idle = RECEIVED_MORE if more else RECEIVED_LAST
+    if copy:
+        return content.bytes if isinstance(content, Frame) else content
+    if not isinstance(content, Frame):
+        content = frame_class(content)
+    frame = content
+    frame.more = more
+    if track:
+        frame.tracker = _FINISHED_TRACKER
+    return frame
+
+
 # ---------------------------------------------------------------- endpoints
 
 cdef bytes as_address(object address):
@@ -320,7 +341,9 @@ cdef class Socket(OptionHolder):
         """The address of the libzmq socket; 0 once closed."""
         if self.handle.closed:
             return 0
-        return <size_t> (self.handle.ptr if self.handle.ptr != NULL else self.handle.parked)
+        if self.handle.ptr != NULL:
+            return <size_t> self.handle.ptr
+        return <size_t> (self.handle.parked if self.handle.parked != NULL else self.handle.watched)
 
     @property
     def closed(self):
@@ -623,11 +646,16 @@ cdef class Socket(OptionHolder):
             ZMQError: what zmq_msg_recv(3) says: EFSM, ENOTSUP, ENOTSOCK...
         """
         cdef zmq_msg_t msg
-        cdef void *ptr = enter(self.handle)
-        cdef Py_ssize_t size = _lib.try_recv(ptr, &msg)
+        cdef void *ptr
+        cdef Py_ssize_t size
+        if self.handle.stash is not None:
+            return from_stash(self.handle, copy, track)
+        ptr = enter(self.handle)
+        size = _lib.try_recv(ptr, &msg)
         leave(self.handle)
         if size < 0:
             wait_to_receive(self.handle, &msg, flags, -size)
+        self.handle.idle = RECEIVED_MORE if _lib.msg_more(&msg) else RECEIVED_LAST
         return take(&msg, copy, track)
 
     def recv_multipart(self, int flags=0, bint copy=True, bint track=False):
@@ -647,8 +675,16 @@ cdef class Socket(OptionHolder):
         cdef Py_ssize_t capacity = FEW_PARTS
         cdef Py_ssize_t count, got, i
         cdef Py_ssize_t taken = 0
-        cdef void *ptr = enter(handle)
+        cdef void *ptr
         cdef list message
+        if handle.stash is not None:
+            message = [from_stash(handle, copy, track)]
+            while handle.idle & RECEIVED_MORE:
+                if handle.stash is None:
+                    return message + self.recv_multipart(0, copy, track)
+                message.append(from_stash(handle, copy, track))
+            return message
+        ptr = enter(handle)
         count = _lib.try_recv_parts(ptr, parts, capacity)
         leave(handle)
         if count < 0:
@@ -707,6 +743,11 @@ cdef class Socket(OptionHolder):
             if nbytes < 0 or nbytes > view.len:
                 raise ValueError(f"nbytes={nbytes} is outside the buffer's 0 to {view.len} bytes")
             room = nbytes if nbytes else view.len
+            if self.handle.stash is not None:
+                frame = from_stash(self.handle, False, False)
+                _lib.msg_init(&msg)
+                _lib.msg_move(&msg, &(<Frame> frame).msg)
+                return _lib.take_into(&msg, view.buf, room)
             ptr = enter(self.handle)
             size = _lib.try_recv(ptr, &msg)
             leave(self.handle)
@@ -738,10 +779,41 @@ cdef class Socket(OptionHolder):
                 events = _lib.try_events(ptr)
                 if events < 0:
                     _lib.fail(-events)
+                if handle.stash is not None:
+                    events |= ZMQ_POLLIN
                 if events & flags or not wait_ready(handle, ptr, flags & (ZMQ_POLLIN | ZMQ_POLLOUT), deadline):
                     return events & flags
         finally:
             leave(handle)
+
+    # ------------------------------------------------------------ for the flavours that wait in an event loop
+
+    def _watch(self, watcher):
+        """Have `watcher` called, once, before anybody's next call on this socket, which may take news off its descriptor."""
+        watch(self.handle, watcher)
+
+    def _unwatch(self):
+        """Take back _watch()."""
+        unwatch(self.handle)
+
+    @property
+    def _more(self):
+        """Whether the frame received last has another behind it, if that was the last call."""
+        return bool(self.handle.idle & RECEIVED_MORE)
+
+    def _give_back(self, frames):
+        """Put received frames back in front of what is still to be received, by whatever object stands for this socket.
+
+        Args:
+            frames: list of (bytes or Frame, whether the message goes on).
+        """
+        if self.handle.closed or not frames:
+            return
+        self.handle.stash = [*frames, *(self.handle.stash or ())]
+        self.handle.idle = 0
+        if self.handle.watcher is not None:
+            enter(self.handle)
+            leave(self.handle)
 
     def __reduce__(self):
         raise TypeError("a Socket belongs to its process and cannot be pickled: make one where it is needed")

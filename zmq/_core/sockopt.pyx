@@ -10,8 +10,8 @@ from libc.errno cimport EFAULT, EINVAL
 from libc.stdint cimport int64_t, uint64_t
 
 from . cimport _lib
-from .handle cimport SocketHandle, enter, leave
-from .libzmq cimport ZMQ_FD, fd_t
+from .handle cimport RECEIVED_LAST, RECEIVED_MORE, SocketHandle, enter, leave
+from .libzmq cimport ZMQ_EVENTS, ZMQ_FD, ZMQ_POLLIN, ZMQ_RCVMORE, fd_t
 
 from zmq.error import DraftFDWarning, ZMQError
 from zmq.options import ALIASES, SOCKET_OPTIONS
@@ -59,7 +59,11 @@ cdef object get_option(SocketHandle handle, int option):
     cdef size_t size
     cdef Kind kind = kind_of(option)
     if kind == INT or kind == UNKNOWN:
+        if option == ZMQ_RCVMORE and handle.idle & (RECEIVED_MORE | RECEIVED_LAST):
+            return 1 if handle.idle & RECEIVED_MORE else 0
         get_int(handle, option, &number)
+        if option == ZMQ_EVENTS and handle.stash is not None:
+            number |= ZMQ_POLLIN
         return number
     if kind == INT64:
         size = sizeof(int64_t)

@@ -1,0 +1,155 @@
+"""Build a variant in a copy of the tree and run the tests under it: docs/testing.md.
+
+    python tests/sanitizers/run.py asan      AddressSanitizer and UndefinedBehaviorSanitizer (gcc), faults injected too
+    python tests/sanitizers/run.py tsan      ThreadSanitizer, the thread tests
+    python tests/sanitizers/run.py valgrind  memcheck, a selection of tests/core
+    python tests/sanitizers/run.py debug     PYTHONMALLOC=debug and -X dev, everything
+    python tests/sanitizers/run.py faults    no sanitizer: tests/faults in the build that it needs
+
+What follows the name goes to pytest instead of the usual selection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+NEEDED = ["setuptools>=77", "cython>=3.1", "pytest>=8", "pytest-timeout", "hypothesis", "psutil", "numpy"]
+
+#: Bound the memory of the machine or the speed of the process, which a sanitizer changes.
+NO_SENSE = ["tests/core/test_large.py", "tests/layers", "tests/packaging", "tests/typing", "tests/bench", "tests/docs"]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How the modules are built, and how the tests run."""
+
+    build: dict[str, str]
+    tests: list[str]
+    preload: list[str] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    before: list[str] = field(default_factory=list)  # in front of the interpreter
+    options: list[str] = field(default_factory=list)  # of the interpreter
+    extra: list[str] = field(default_factory=list)  # of pytest
+
+
+def variants() -> dict[str, Variant]:
+    return {
+        "asan": Variant(
+            build={"ZMQ_BUILD_SANITIZE": "1", "ZMQ_BUILD_FAULTS": "1", "ZMQ_PREFIX": "bundled"},
+            tests=["tests/core", "tests/threads", "tests/isolated", "tests/faults"],
+            # libstdc++ comes first, else ASan does not find what it intercepts when libzmq throws
+            preload=["libasan.so", "libubsan.so", "libstdc++.so.6"],
+            env={
+                # CPython leaks by design; ours are found by counting
+                "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:allocator_may_return_null=1",
+                "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:suppressions={HERE / 'ubsan.supp'}",
+                "PYTHONMALLOC": "malloc",
+            },
+            extra=["--timeout=240"],
+        ),
+        "tsan": Variant(
+            build={"ZMQ_BUILD_SANITIZE": "thread", "ZMQ_PREFIX": "bundled"},
+            tests=["tests/threads"],
+            preload=["libtsan.so", "libstdc++.so.6"],
+            env={
+                "TSAN_OPTIONS": f"halt_on_error=0:exitcode=66:report_bugs=1:suppressions={HERE / 'tsan.supp'}",
+                "PYTHONMALLOC": "malloc",
+            },
+            extra=["--timeout=240"],
+        ),
+        "valgrind": Variant(
+            build={"ZMQ_BUILD_DEBUG": "1", "ZMQ_PREFIX": "bundled"},
+            tests=[f"tests/core/test_{name}.py" for name in ("send", "recv", "recv_into", "multipart", "frame", "frame_buffer", "tracker", "zero_copy", "poll")],
+            env={"PYTHONMALLOC": "malloc"},
+            before=[
+                "valgrind", "--tool=memcheck", "--error-exitcode=99", "--leak-check=no", "--num-callers=30", "--errors-for-leak-kinds=none",
+                f"--suppressions={HERE / 'valgrind.supp'}",
+            ],
+            extra=["--timeout=600", "-p", "no:faulthandler"],
+        ),
+        "debug": Variant(
+            build={"ZMQ_BUILD_DEBUG": "1", "ZMQ_PREFIX": "bundled"},
+            tests=["tests/core", "tests/threads", "tests/isolated", "tests/pure"],
+            env={"PYTHONMALLOC": "debug", "PYTHONDEVMODE": "1"},
+            options=["-X", "dev"],
+        ),
+        "faults": Variant(build={"ZMQ_BUILD_FAULTS": "1", "ZMQ_PREFIX": "bundled"}, tests=["tests/faults"]),
+    }
+
+
+def run(command: list[str], env: dict[str, str] | None = None, cwd: Path | None = None) -> None:
+    print("+", " ".join(command), flush=True)
+    subprocess.run(command, env=env, cwd=cwd, check=True)
+
+
+def copy_tree(to: Path) -> None:
+    """What git knows, and what is new: without anybody's compiled modules. Unchanged files keep their time, so little is compiled again."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    names = {name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()}
+    for name in names:
+        target = to / name
+        if target.exists() and target.read_bytes() == (ROOT / name).read_bytes():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, target)
+    for old in [path for part in ("zmq", "tests") for path in (to / part).rglob("*.p*") if path.suffix in (".py", ".pyx", ".pxd")]:
+        if str(old.relative_to(to)) not in names:
+            old.unlink()
+
+
+def interpreter(work: Path, python: str) -> str:
+    """The interpreter of a virtual environment with what building and testing need."""
+    venv = work / "venv"
+    program = venv / "bin" / "python"
+    if not program.exists():
+        run([python, "-m", "venv", str(venv)])
+        run([str(program), "-m", "pip", "install", "-q", "--upgrade", *NEEDED])
+    return str(program)
+
+
+def library(name: str) -> str:
+    """The path of one of the compiler's libraries."""
+    answer = subprocess.run([os.environ.get("CC", "gcc"), f"-print-file-name={name}"], capture_output=True, check=True, text=True)
+    path = answer.stdout.strip()
+    if not os.path.isabs(path):
+        raise SystemExit(f"{name} is missing: install the compiler's sanitizer runtime (Debian: libgcc-12-dev)")
+    return os.path.realpath(path)
+
+
+def main() -> int:
+    known = variants()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("variant", choices=known)
+    parser.add_argument("--python", default=sys.executable, help="the interpreter to make the environment with")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / f"pyzmq-sanitizers-{os.getuid()}", help="kept between runs")
+    arguments, selection = parser.parse_known_args()
+    variant = known[arguments.variant]
+    if variant.before and shutil.which(variant.before[0]) is None:
+        raise SystemExit(f"{variant.before[0]} is not installed (Debian: apt-get install {variant.before[0]})")
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    python = interpreter(arguments.work, arguments.python)
+    tree = arguments.work / arguments.variant
+    copy_tree(tree)
+    run([python, "setup.py", "-q", "build_ext", "--inplace"], {**os.environ, **variant.build}, tree)
+    env = {**os.environ, **variant.env, "PYTHONPATH": str(tree), "HYPOTHESIS_STORAGE_DIRECTORY": str(arguments.work / "hypothesis")}
+    if variant.preload:
+        env["LD_PRELOAD"] = " ".join(library(name) for name in variant.preload)
+    tests = selection or [*variant.tests, *(f"--ignore={name}" for name in NO_SENSE)]
+    command = [*variant.before, python, *variant.options, "-m", "pytest", "-q", "-p", "no:cacheprovider", *variant.extra, *tests]
+    print("+", " ".join(command), flush=True)
+    return subprocess.run(command, env=env, cwd=tree).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

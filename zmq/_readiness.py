@@ -1,0 +1,119 @@
+"""When a socket can go on: the one place that knows how libzmq's descriptor behaves.
+
+The descriptor becomes readable when there are commands for the socket, not when there is a message, and reading EVENTS, sending or
+receiving takes the news off it, whoever does so (zmq_getsockopt(3), ZMQ_FD and ZMQ_EVENTS). So after every look that leaves somebody
+waiting, the core is told to speak up before the next call of anybody else on the socket, and then this looks again.
+
+It has no event loop of its own: a flavour says how to have `look` called soon, and gives waiters to settle.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from .constants import PollEvent, SocketOption
+from .error import Again, ZMQError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol
+
+    from ._core.socket import Socket as _Socket
+
+    class Waiter(Protocol):
+        """Somebody who waits for an operation."""
+
+        def done(self) -> bool: ...
+        def settle(self, result: Any) -> None: ...
+        def fail(self, error: BaseException) -> None: ...
+
+    Operation = Callable[[], Any]
+
+POLLIN, POLLOUT = int(PollEvent.POLLIN), int(PollEvent.POLLOUT)
+_EVENTS = SocketOption.EVENTS
+
+
+class Readiness:
+    """Who waits for a socket, in the order they came, each direction by itself.
+
+    All Python objects that stand for one libzmq socket share one. A flavour's subclass implements `look_soon`.
+    """
+
+    def __init__(self, get: Callable[[int], Any], watch: Callable[[Any], None], unwatch: Callable[[], None]) -> None:
+        self._get = get
+        self._watch = watch
+        self._unwatch = unwatch
+        self.receivers: deque[tuple[Waiter, Operation]] = deque()
+        self.senders: deque[tuple[Waiter, Operation]] = deque()
+        self.pollers: list[tuple[Waiter, int]] = []
+
+    def look_soon(self) -> None:
+        """Have `look` called from the event loop; may be called by any thread, and before every call on the socket."""
+        raise NotImplementedError
+
+    def waiting(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self.receivers or self.senders or self.pollers)
+
+    def look(self) -> None:
+        """Serve everybody who can be served now; one wake-up may serve many."""
+        self._unwatch()
+        try:
+            events = self._get(_EVENTS)
+            served = self.waiting()
+            while served:
+                served = events & POLLIN and _serve(self.receivers)
+                served = (events & POLLOUT and _serve(self.senders)) or served
+                for waiter, wanted in self.pollers:
+                    if events & wanted and not waiter.done():
+                        waiter.settle(events & wanted)
+                # serving one direction may have taken the other's news
+                if served:
+                    events = self._get(_EVENTS)
+            self._forget_done()
+            if self.waiting():
+                self._watch(self.look_soon)
+        except ZMQError as error:
+            self.fail_all(error)
+
+    def fail_all(self, error: BaseException) -> None:
+        """Let everybody who waits know that the socket is of no use any more."""
+        waiters = [waiter for waiter, _ in (*self.receivers, *self.senders, *self.pollers)]
+        self.forget()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.fail(error)
+
+    def forget(self) -> None:
+        """Drop everybody who waits: their event loop cannot hear them any more."""
+        self.receivers.clear()
+        self.senders.clear()
+        self.pollers.clear()
+
+    def _forget_done(self) -> None:
+        # cancelled and timed out ones; in the middle of a queue they go when their turn comes
+        for queue in (self.receivers, self.senders):
+            while queue and queue[0][0].done():
+                queue.popleft()
+        if self.pollers:
+            self.pollers = [entry for entry in self.pollers if not entry[0].done()]
+
+
+def _serve(queue: deque[tuple[Waiter, Operation]]) -> bool:
+    """Run the operations of a direction until one would wait; whether any ran."""
+    served = False
+    while queue:
+        waiter, operation = queue[0]
+        if not waiter.done():
+            try:
+                result = operation()
+            except Again:
+                break
+            except Exception as error:
+                waiter.fail(error)
+            else:
+                waiter.settle(result)
+            served = True
+        queue.popleft()
+    return served

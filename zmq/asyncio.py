@@ -1,0 +1,617 @@
+"""zmq.asyncio: sockets whose sends, receives and polls are awaited.
+
+Every operation starts when it is called and returns a future, done already if libzmq could do it at once. A received message belongs
+to the awaiter only once the await has returned it: if the awaiter is cancelled after the message arrived, the next receive gets it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import sys
+from asyncio import CancelledError
+from functools import partial
+from weakref import WeakKeyDictionary
+
+import zmq
+
+from ._core.frame import Frame as _CoreFrame
+from ._core.poll import zmq_poll
+from ._core.socket import Socket as _CoreSocket
+from ._readiness import Readiness
+from ._selector_thread import SelectorThread
+from ._warnings import warn_deprecated
+from .constants import Errno, Flag, PollEvent, SocketOption
+from .error import Again, ZMQError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from typing import Any
+
+    from typing_extensions import Self
+
+__all__ = ["Context", "Poller", "Socket", "ZMQEventLoop", "install"]
+
+DONTWAIT = int(Flag.DONTWAIT)
+POLLIN, POLLOUT = int(PollEvent.POLLIN), int(PollEvent.POLLOUT)
+# So many operations in a row may be done at once; then one goes through the loop, for the sake of everybody else in it.
+IMMEDIATE_IN_A_ROW = 64
+
+RCVTIMEO, SNDTIMEO, EVENTS = int(SocketOption.RCVTIMEO), int(SocketOption.SNDTIMEO), int(SocketOption.EVENTS)
+
+_get = _CoreSocket.get
+_recv, _recv_multipart = _CoreSocket.recv, _CoreSocket.recv_multipart
+_send, _send_multipart = _CoreSocket.send, _CoreSocket.send_multipart
+
+
+class ProactorSelectorThreadWarning(RuntimeWarning):
+    """Given by no version of this package: loops without add_reader are served by a thread of ours, quietly."""
+
+
+# ---------------------------------------------------------------- futures
+
+
+class _Future(asyncio.Future):  # type: ignore[type-arg]  # typeshed's is generic
+    """The future of an operation that hands nothing over: a send or a poll."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def settle(self, result: Any) -> None:
+        """The operation is done."""
+        self._stop_timer()
+        self.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        """The operation failed."""
+        self._stop_timer()
+        self.set_exception(error)
+
+    def cancel(self, msg: Any = None) -> bool:
+        self._stop_timer()
+        return super().cancel(msg)
+
+    def expire_in(self, milliseconds: float, result: Any = None) -> None:
+        """End it then: with `result`, or with Again when that is None."""
+        self._timer = self.get_loop().call_later(milliseconds / 1000, self._expire, result)
+
+    def _expire(self, result: Any) -> None:
+        if not self.done():
+            if result is None:
+                self.set_exception(Again())
+            else:
+                self.set_result(result)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+_await_future = asyncio.Future.__await__
+_result_of = asyncio.Future.result
+_set_result = asyncio.Future.set_result
+
+
+class _Received(_Future):
+    """The future of a receive: gives the message back to the socket unless somebody got it."""
+
+    _socket: Any = None  # to give back to; None once somebody got the message
+    _more: bool = False
+    _given_back: bool = False
+    _awaited: int = 0  # by so many tasks, suspended in it
+    _load: Any = None  # applied when somebody gets it
+
+    def settle(self, result: Any) -> None:
+        self._stop_timer()
+        self._more = self._socket._more
+        self.set_result(result)
+
+    def __await__(self) -> Any:
+        if not self.done():
+            return self._wait()
+        if self._load is None and not self._given_back:
+            # what does not suspend cannot be cancelled: the message has reached the awaiter
+            self._socket = None
+            return _await_future(self)
+        return self._ready()
+
+    __iter__ = __await__
+
+    def _ready(self) -> Any:
+        return self.result()
+        yield  # makes it a generator, though one that never suspends
+
+    def _wait(self) -> Any:
+        self._awaited += 1
+        try:
+            yield from _await_future(self)
+        except BaseException:
+            self._give_back()
+            raise
+        finally:
+            self._awaited -= 1
+        return self.result()
+
+    def result(self) -> Any:
+        if self._given_back:
+            raise CancelledError("cancel() gave the message back to the socket")
+        result = _result_of(self)
+        if self._awaited:
+            return result  # a task is being woken: it has not got the message yet
+        self._socket = None
+        return result if self._load is None else self._load(result)
+
+    def cancel(self, msg: Any = None) -> bool:
+        if super().cancel(msg):
+            return True
+        # a task that awaits it gives the message back when the cancellation gets there
+        if not self._awaited:
+            self._give_back()
+        return False
+
+    def _give_back(self) -> None:
+        socket, self._socket = self._socket, None
+        if socket is None or not self.done() or self.cancelled() or self.exception() is not None:
+            return
+        self._given_back = True
+        received = _result_of(self)
+        if type(received) is list:
+            last = len(received) - 1
+            socket._give_back([(frame, i < last) for i, frame in enumerate(received)])
+        else:
+            socket._give_back([(received, self._more)])
+
+
+# ---------------------------------------------------------------- event loops
+
+_selector_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, SelectorThread] = WeakKeyDictionary()
+
+
+def _watch_fd(loop: asyncio.AbstractEventLoop, fd: int, event: int, callback: Callable[[], None]) -> None:
+    """loop.add_reader or add_writer, where the loop has them."""
+    thread = _selector_threads.get(loop)
+    if thread is None:
+        add = loop.add_reader if event == selectors.EVENT_READ else loop.add_writer
+        try:
+            add(fd, callback)
+        except NotImplementedError:
+            thread = _selector_threads[loop] = SelectorThread(loop)
+        except FileNotFoundError:
+            # the loop still knows a descriptor of that number that was closed without telling it
+            _unwatch_fd(loop, fd, event)
+            add(fd, callback)
+    if thread is not None:
+        thread.add(fd, event, callback)
+
+
+def _unwatch_fd(loop: asyncio.AbstractEventLoop, fd: int, event: int) -> None:
+    if loop.is_closed():
+        return
+    thread = _selector_threads.get(loop)
+    if thread is not None:
+        thread.remove(fd, event)
+    elif event == selectors.EVENT_READ:
+        loop.remove_reader(fd)
+    else:
+        loop.remove_writer(fd)
+
+
+class _LoopReadiness(Readiness):
+    """A socket's waiters in one event loop."""
+
+    def __init__(self, socket: _CoreSocket, loop: asyncio.AbstractEventLoop) -> None:
+        # a shadow of its own: it lives as long as the libzmq socket has waiters, whatever becomes of the Python objects
+        core = _CoreSocket(shadow=socket.underlying)
+        super().__init__(core.get, core._watch, core._unwatch)
+        self.loop = loop
+        self.fd: int = core.get(SocketOption.FD)
+        # how many more operations may be done at once before one goes through the loop
+        self.budget = IMMEDIATE_IN_A_ROW
+        self.look_due = False
+        # the future of every send that was done at once and has nothing to return
+        self.sent = loop.create_future()
+        self.sent.set_result(None)
+        _watch_fd(loop, self.fd, selectors.EVENT_READ, self.look)
+
+    def look(self) -> None:
+        self.look_due = False
+        self.budget = IMMEDIATE_IN_A_ROW
+        super().look()
+
+    def look_soon(self) -> None:
+        if self.look_due or self.loop.is_closed():
+            return
+        self.look_due = True
+        try:
+            here = asyncio.get_running_loop() is self.loop
+        except RuntimeError:
+            here = False
+        if here:
+            self.loop.call_soon(self.look)
+        else:
+            self.loop.call_soon_threadsafe(self.look)
+
+    def leave(self) -> None:
+        """Take the descriptor out of the loop."""
+        _unwatch_fd(self.loop, self.fd, selectors.EVENT_READ)
+        self._unwatch()
+        self.forget()
+
+
+def _current_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        import warnings
+
+        warnings.warn("no event loop is running: use zmq.asyncio from within one", RuntimeWarning, stacklevel=5)
+    return asyncio.get_event_loop()
+
+
+# ---------------------------------------------------------------- sockets
+
+
+class Socket(zmq.Socket):
+    """A zmq.Socket whose send, receive and poll methods return futures.
+
+    Args:
+        context: the Context, or a socket to use from asyncio. socket_type: a zmq.SocketType. io_loop: deprecated, ignored.
+        **kwargs: for zmq.Socket.
+
+    Cancelling a receive loses no message; a cancelled send_multipart was sent whole or not at all.
+    """
+
+    _repr_cls = "zmq.asyncio.Socket"
+    _shadow_sock_made: Any = None
+    _here: _LoopReadiness | None = None  # that of the loop it was used in last
+
+    def __init__(
+        self, context: Any = None, socket_type: int = -1, io_loop: Any = None, _from_socket: Any = None, **kwargs: Any
+    ) -> None:
+        if io_loop is not None:
+            warn_deprecated("the io_loop argument is deprecated and ignored: the running loop is used")
+        if _from_socket is not None:
+            context = _from_socket
+        if isinstance(context, _CoreSocket) or "shadow" in kwargs:
+            super().__init__(context, **kwargs)
+        elif socket_type < 0:
+            raise TypeError("a socket needs a type such as zmq.PUSH")
+        else:
+            super().__init__(context, socket_type, **kwargs)
+
+    @classmethod
+    def from_socket(cls, socket: Any, io_loop: Any = None) -> Self:
+        """Return an asyncio socket over an existing one, which stays usable.
+
+        Args:
+            socket: zmq.Socket. io_loop: deprecated, ignored.
+        """
+        return cls(_from_socket=socket, io_loop=io_loop)
+
+    @property
+    def _shadow_sock(self) -> Any:
+        if self._shadow_sock_made is None:
+            self._shadow_sock_made = zmq.Socket.shadow(self)
+        return self._shadow_sock_made
+
+    def _get_loop(self) -> asyncio.AbstractEventLoop:
+        return self._readiness().loop
+
+    def _readiness(self) -> _LoopReadiness:
+        """The waiters of this socket in the running loop."""
+        loop = _current_loop()
+        found = self._here
+        if found is None or found.loop is not loop or self._handle.readiness is not found:
+            found = self._handle.readiness
+            if found is None or found.loop is not loop:
+                if found is not None:
+                    found.leave()
+                found = self._handle.readiness = _LoopReadiness(self, loop)
+            self._here = found
+        return found
+
+    @property
+    def _recv_futures(self) -> Any:
+        found = self._handle.readiness
+        return () if found is None else found.receivers
+
+    @property
+    def _send_futures(self) -> Any:
+        found = self._handle.readiness
+        return () if found is None else found.senders
+
+    def close(self, linger: int | None = None) -> None:
+        """Close the socket; see zmq.Socket.close.
+
+        Waiting sends and receives fail with ENOTSOCK, waiting polls are cancelled.
+        """
+        readiness, self._handle.readiness = self._handle.readiness, None
+        if readiness is None:
+            super().close(linger)
+            return
+        pollers = readiness.pollers
+        readiness.pollers = []
+        waiters = [waiter for waiter, _ in (*readiness.receivers, *readiness.senders)]
+        readiness.leave()
+        super().close(linger)
+        if not readiness.loop.is_closed():
+            for waiter, _ in pollers:
+                waiter.cancel()  # type: ignore[attr-defined]  # waiters of this flavour are futures
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.fail(ZMQError(Errno.ENOTSOCK, f"{self!r} was closed"))
+
+    # ---------------------------------------------------------------- running a verb
+
+    def _receive(self, verb: Callable[..., Any], flags: int, *args: Any) -> Any:
+        if self._closed:
+            raise ZMQError(Errno.ENOTSOCK)
+        readiness = self._readiness()
+        future = _Received(loop=readiness.loop)
+        future._socket = self
+        if flags & DONTWAIT or (readiness.budget and not readiness.receivers):
+            readiness.budget -= 1
+            try:
+                result = verb(self, flags | DONTWAIT, *args)
+            except Again as error:
+                if flags & DONTWAIT:
+                    future.set_exception(error)
+                    return future
+            except Exception as error:
+                future.set_exception(error)
+                return future
+            else:
+                future._more = self._more
+                _set_result(future, result)
+                return future
+        operation = partial(verb, self, flags | DONTWAIT, *args)
+        return self._wait(future, operation, readiness, readiness.receivers, RCVTIMEO)
+
+    def _transmit(self, operation: Callable[[], Any], flags: int) -> Any:
+        if self._closed:
+            future = _Future(loop=_current_loop())
+            future.set_exception(ZMQError(Errno.ENOTSOCK))
+            return future
+        readiness = self._readiness()
+        if flags & DONTWAIT or (readiness.budget and not readiness.senders):
+            readiness.budget -= 1
+            try:
+                result = operation()
+            except Again as error:
+                if flags & DONTWAIT:
+                    future = _Future(loop=readiness.loop)
+                    future.set_exception(error)
+                    return future
+            except Exception as error:
+                future = _Future(loop=readiness.loop)
+                future.set_exception(error)
+                return future
+            else:
+                if result is None:
+                    return readiness.sent
+                future = _Future(loop=readiness.loop)
+                future.set_result(result)
+                return future
+        future = _Future(loop=readiness.loop)
+        return self._wait(future, operation, readiness, readiness.senders, SNDTIMEO)
+
+    def _wait(
+        self, future: _Future, operation: Callable[[], Any], readiness: _LoopReadiness, queue: deque[Any], timeout_option: int
+    ) -> Any:
+        timeout = _get(self, timeout_option)
+        if timeout >= 0:
+            future.expire_in(timeout)
+        queue.append((future, operation))
+        if readiness.budget:
+            readiness.look()
+        else:
+            readiness.look_soon()
+        return future
+
+    def _deserialize(self, recvd: Any, load: Callable[[Any], Any]) -> Any:
+        recvd._load = load
+        return recvd
+
+    # ---------------------------------------------------------------- the verbs
+
+    def recv(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any:
+        return self._receive(_recv, flags, copy, track)
+
+    def recv_multipart(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any:
+        return self._receive(_recv_multipart, flags, copy, track)
+
+    def recv_into(self, buffer: Any, /, *, nbytes: int = 0, flags: int = 0) -> Any:
+        view = memoryview(buffer)
+        if view.readonly or not view.c_contiguous:
+            raise BufferError(f"cannot receive into {type(buffer).__name__}: it must be writable and C-contiguous")
+        if nbytes < 0 or nbytes > view.nbytes:
+            raise ValueError(f"nbytes={nbytes} is outside the buffer's 0 to {view.nbytes} bytes")
+        room = view.cast("B")[: nbytes or view.nbytes] if view.nbytes else memoryview(bytearray())
+
+        def fill(frame: Any) -> int:
+            size = min(len(frame), len(room))
+            room[:size] = frame.buffer[:size]
+            return len(frame)
+
+        return self._deserialize(self._receive(_recv, flags, False, False), fill)
+
+    def send(
+        self, data: Any, flags: int = 0, copy: bool = True, track: bool = False, routing_id: Any = None, group: Any = None
+    ) -> Any:
+        return self._transmit(partial(_send, self, data, flags | DONTWAIT, copy, track, routing_id, group), flags)
+
+    def send_multipart(
+        self, msg_parts: Sequence[Any], flags: int = 0, copy: bool = True, track: bool = False, **kwargs: Any
+    ) -> Any:
+        return self._transmit(partial(_send_multipart, self, msg_parts, flags | DONTWAIT, copy, track, **kwargs), flags)
+
+    def poll(self, timeout: float | None = None, flags: int = POLLIN) -> Any:
+        if self._closed:
+            raise ZMQError(Errno.ENOTSUP, "socket is closed: it cannot be polled")
+        readiness = self._readiness()
+        future = _Future(loop=readiness.loop)
+        try:
+            mask = _get(self, EVENTS) & flags
+        except ZMQError as error:
+            future.set_exception(error)
+            return future
+        if mask or timeout == 0:
+            future.set_result(mask)
+            return future
+        if timeout is not None and timeout >= 0:
+            future.expire_in(timeout, 0)
+        readiness.pollers.append((future, flags))
+        readiness.look()
+        return future
+
+    for _verb in (recv, recv_multipart, recv_into, send, send_multipart, poll):
+        _verb.__doc__ = getattr(_CoreSocket, _verb.__name__).__doc__
+    del _verb
+
+    # ---------------------------------------------------------------- as a stream
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        """Iterate over received frames: ``async for frame in socket``."""
+        return self._iterate(self.recv)
+
+    def iter_multipart(self, copy: bool = True) -> AsyncIterator[Any]:
+        """Iterate over received messages, each a list of frames.
+
+        Args:
+            copy: False gives Frames instead of bytes.
+        """
+        return self._iterate(partial(self.recv_multipart, copy=copy))
+
+    async def _iterate(self, receive: Callable[[], Any]) -> AsyncIterator[Any]:
+        while True:
+            yield await receive()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *args: object) -> None:
+        self.close()
+
+
+class Context(zmq.Context[Socket]):
+    """A zmq.Context whose sockets are asyncio's; shadow an existing one with ``zmq.asyncio.Context(context)``."""
+
+    _socket_class = Socket
+    _instance = None
+    _repr_cls = "zmq.asyncio.Context"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *args: object) -> None:
+        # lingering messages are no reason to stop the loop
+        for socket in self._open_sockets():
+            socket.close()
+        await asyncio.get_running_loop().run_in_executor(None, self.term)
+
+
+# ---------------------------------------------------------------- polling many
+
+
+class Poller(zmq.Poller):
+    """A zmq.Poller whose poll method returns a future.
+
+    Members are asyncio sockets, blocking sockets, descriptors and objects with ``fileno()``.
+    """
+
+    def poll(self, timeout: float | None = -1) -> Any:
+        """Wait until a member is ready.
+
+        Args:
+            timeout: milliseconds; None or negative: no limit. Without members it waits that long.
+        Returns:
+            A future of the list of (member, mask): sockets as registered, everything else as its descriptor.
+        Raises:
+            As zmq.Poller.poll, at once for members that cannot be polled.
+        """
+        loop = _current_loop()
+        future = _Future(loop=loop)
+        ready = zmq_poll(self.sockets, 0)
+        if ready or timeout == 0:
+            future.set_result(ready)
+            return future
+        members = list(self.sockets)
+        undo: list[Callable[[], None]] = []
+        watch = _Watch(future, members)
+        for member, flags in members:
+            undo.append(_watch_member(loop, member, flags, watch))
+        future.add_done_callback(lambda _: [take_back() for take_back in undo])
+        if timeout is not None and timeout >= 0:
+            future.expire_in(timeout, [])
+        return future
+
+
+class _Watch:
+    """The waiter that a Poller leaves with each of its sockets."""
+
+    def __init__(self, future: _Future, members: list[tuple[Any, int]]) -> None:
+        self._future = future
+        self._members = members
+
+    def done(self) -> bool:
+        return self._future.done()
+
+    def settle(self, result: Any) -> None:
+        self._future.get_loop().call_soon(self.collect)
+
+    def collect(self) -> None:
+        if not self._future.done():
+            try:
+                ready = zmq_poll(self._members, 0)
+            except Exception as error:
+                self._future.fail(error)
+            else:
+                if ready:
+                    self._future.settle(ready)
+
+    def fail(self, error: BaseException) -> None:
+        if not self._future.done():
+            self._future.fail(error)
+
+    def cancel(self) -> None:
+        """The socket was closed."""
+        self._future.cancel()
+
+
+def _watch_member(loop: asyncio.AbstractEventLoop, member: Any, flags: int, watch: _Watch) -> Callable[[], None]:
+    """Have a member wake the watch; the function that takes this back."""
+    if isinstance(member, _CoreSocket):
+        socket = member if isinstance(member, Socket) else Socket.from_socket(member)
+        readiness = socket._readiness()
+        entry = (watch, flags)
+        readiness.pollers.append(entry)
+        readiness.look()
+
+        def forget() -> None:
+            if entry in readiness.pollers:
+                readiness.pollers.remove(entry)
+
+        return forget
+    fd = member if isinstance(member, int) else member.fileno()
+    events = [event for event, flag in ((selectors.EVENT_READ, POLLIN), (selectors.EVENT_WRITE, POLLOUT)) if flags & flag]
+    for event in events:
+        _watch_fd(loop, fd, event, watch.collect)
+    return lambda: [_unwatch_fd(loop, fd, event) for event in events] and None
+
+
+# ---------------------------------------------------------------- names of old
+
+
+class ZMQEventLoop(asyncio.SelectorEventLoop):
+    """A selector event loop; deprecated: any event loop will do."""
+
+    def __init__(self, selector: Any = None) -> None:
+        warn_deprecated("zmq.asyncio.ZMQEventLoop is deprecated: any event loop will do")
+        super().__init__(selector)
+
+
+def install() -> None:
+    """Do nothing; deprecated: any event loop will do."""
+    warn_deprecated("zmq.asyncio.install() is deprecated: any event loop will do")

@@ -7,7 +7,7 @@ that signals, deadlines and other threads keep their say.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_SetObject
 from cpython.ref cimport PyObject
-from libc.errno cimport EINTR, EINVAL, ENOMEM
+from libc.errno cimport EFAULT, EINTR, EINVAL, ENOMEM
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy
 
@@ -522,7 +522,7 @@ cdef int context_set(void *context, int option, int value) except -1:
 
 cdef int context_get(void *context, int option) except? -1:
     cdef int value = z.zmq_ctx_get(context, option)
-    if value == -1 and z.zmq_errno() == EINVAL:
+    if value == -1 and z.zmq_errno() in (EINVAL, EFAULT):
         return _failed()
     return value
 

@@ -59,6 +59,7 @@ cdef class ContextHandle:
     cdef void *terminating       # the same while a thread is inside zmq_ctx_term
     cdef readonly bint closed
     cdef readonly bint forked    # inherited through fork(): must never be touched again
+    cdef void *inherited         # the address then, to know it again
     cdef bint foreign            # made by other code: not ours to terminate when collected
     cdef bint started            # has made its first socket, and with it its threads
     cdef object lock             # of the thread that is inside zmq_ctx_term
@@ -82,6 +83,7 @@ cdef class SocketHandle:
     cdef bint closing            # another thread closes: leave at once
     cdef readonly bint closed
     cdef readonly bint forked
+    cdef void *inherited         # the address before the fork, to know it again
     cdef bint foreign            # made by other code: not ours to close when collected
     cdef readonly int type
     cdef bint thread_safe        # of a draft type that libzmq locks itself; it has no descriptor
@@ -97,6 +99,7 @@ cdef class SocketHandle:
 
 cdef void *enter_slow(SocketHandle handle) except NULL
 cdef void leave_slow(SocketHandle handle) noexcept
+cdef void *pointer_of(SocketHandle handle) noexcept
 cdef int watch(SocketHandle handle, object watcher) except -1
 cdef bint unwatch(SocketHandle handle) noexcept
 cdef int hold(SocketHandle handle, void *ptr, Waker *waker) noexcept

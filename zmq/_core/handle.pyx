@@ -13,7 +13,7 @@ import atexit
 import os
 from _thread import allocate_lock
 
-from libc.errno cimport EINTR, EINVAL, EMFILE, ENOTSOCK
+from libc.errno cimport EFAULT, EINTR, EINVAL, EMFILE, ENOTSOCK, errno
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 from cpython.exc cimport PyErr_CheckSignals
@@ -28,6 +28,14 @@ from zmq.error import ForkedError, ThreadError
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
+
+cdef extern from "readable.h":
+    int memory_readable(const void *address, size_t size) nogil
+
+cdef enum:
+    # libzmq 4.3 has the tag of a socket about 1,560 bytes behind its address, no socket is smaller than 1,780, no context than 640
+    SOCKET_BYTES = 1700
+    CONTEXT_BYTES = 600
 
 
 cdef bint shutdown_begun = False
@@ -97,6 +105,7 @@ def _after_fork_in_child():
     while item != NULL:
         handle = <SocketHandle> item
         handle.forked = True
+        handle.inherited = pointer_of(handle)
         handle.ptr = handle.parked = handle.watched = NULL
         handle.watcher = None
         handle.owner = handle.depth = 0
@@ -105,6 +114,7 @@ def _after_fork_in_child():
     while item != NULL:
         context = <ContextHandle> item
         context.forked = True
+        context.inherited = context.ptr if context.ptr != NULL else context.terminating
         context.ptr = context.terminating = NULL
         item = context.next_handle
     # a waker shared with the parent would wake the wrong process
@@ -214,6 +224,13 @@ cdef void *enter_slow(SocketHandle handle) except NULL:
             handle.depth = 1
             return ptr
     raise ThreadError(_two_threads(handle))
+
+
+cdef void *pointer_of(SocketHandle handle) noexcept:
+    """The libzmq socket, wherever the handle keeps it now: for comparing, not for use."""
+    if handle.ptr != NULL:
+        return handle.ptr
+    return handle.parked if handle.parked != NULL else handle.watched
 
 
 cdef int watch(SocketHandle handle, object watcher) except -1:
@@ -474,15 +491,34 @@ cdef SocketHandle socket_adopt(size_t address):
         item = registry.sockets
         while item != NULL:
             handle = <SocketHandle> item
-            if not handle.closed and <void *> address in (handle.ptr, handle.parked, handle.watched):
+            if not handle.closed and pointer_of(handle) == <void *> address:
+                return handle
+            if handle.inherited == <void *> address:
                 return handle
             item = handle.next_handle
+    _check_readable(address, SOCKET_BYTES, "socket")
     rc = _lib.try_getsockopt(<void *> address, ZMQ_TYPE, &type, &size)
     if rc < 0 and rc != -ETERM:
-        _lib.fail(-rc)
+        _lib.fail_with(-rc, f"no socket at address 0x{address:x}: it was closed, or is something else")
     handle = _socket_handle(<void *> address, type)
     handle.foreign = True
     return handle
+
+
+cdef int _check_readable(size_t address, size_t size, str kind) except -1:
+    """Refuse an address that libzmq could not even look at."""
+    cdef int readable
+    # no allocator gives odd addresses; the end of the address space would wrap around
+    if address % sizeof(void *) or address > <size_t> -1 - size:
+        readable = 0
+    else:
+        readable = memory_readable(<void *> address, size)
+        if readable < 0:
+            need_descriptors(2)
+            return _lib.fail(errno)
+    if readable:
+        return 0
+    return _lib.fail_with(ENOTSOCK if kind == "socket" else EFAULT, f"no {kind} at address 0x{address:x}: no memory of this process")
 
 
 cdef SocketHandle closed_socket():
@@ -570,9 +606,14 @@ cdef ContextHandle context_adopt(size_t address):
         item = registry.contexts
         while item != NULL:
             handle = <ContextHandle> item
-            if handle.ptr == <void *> address:
+            if handle.ptr == <void *> address or handle.inherited == <void *> address:
                 return handle
             item = handle.next_handle
+    _check_readable(address, CONTEXT_BYTES, "context")
+    try:
+        _lib.context_get(<void *> address, ZMQ_IO_THREADS)
+    except Exception:
+        _lib.fail_with(EFAULT, f"no context at address 0x{address:x}: it was terminated, or is something else")
     handle = _context_handle(<void *> address)
     handle.foreign = True
     return handle

@@ -341,9 +341,7 @@ cdef class Socket(OptionHolder):
         """The address of the libzmq socket; 0 once closed."""
         if self.handle.closed:
             return 0
-        if self.handle.ptr != NULL:
-            return <size_t> self.handle.ptr
-        return <size_t> (self.handle.parked if self.handle.parked != NULL else self.handle.watched)
+        return <size_t> pointer_of(self.handle)
 
     @property
     def closed(self):

@@ -11,7 +11,7 @@ from ._core.context import Context as _Context
 from ._core.handle import exiting
 from ._warnings import warn_unclosed
 from .constants import ContextOption, Errno, SocketOption
-from .error import ZMQError
+from .error import ForkedError, ZMQError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ class Context(_Context, _Options, Generic[_S]):
         io_threads: I/O threads to start with the first socket (int, default 1); or a Context to shadow.
         shadow: address (int), or Context, to be used instead of a new one.
     Raises:
-        ZMQError: EINVAL for a negative number (zmq_ctx_set(3)). ValueError: nothing that can be shadowed.
+        ZMQError: EINVAL for a negative number (zmq_ctx_set(3)); ENOTSUP, the context to shadow is closed; EFAULT, there is none.
+        ValueError: nothing that can be shadowed.
 
     Options are attributes: ``ctx.max_sockets = 4096``. A socket option set here, ``ctx.linger = 0``, is the default of sockets
     made later. Contexts are thread safe.
@@ -83,6 +84,10 @@ class Context(_Context, _Options, Generic[_S]):
                 if shadow.closed:
                     raise ZMQError(Errno.ENOTSUP, f"{shadow!r} cannot be shadowed: make a new one with zmq.Context()")
                 self._shadow_obj = shadow
+                if shadow._forked:
+                    raise ForkedError()
+                if shadow.closed:
+                    raise ZMQError(Errno.ENOTSUP, f"{shadow!r} cannot be shadowed: make a new one with zmq.Context()")
                 shadow = shadow.underlying
             super().__init__(shadow=cast_int_addr(shadow))
             self._shadow = True

@@ -16,7 +16,7 @@ from ._methods import SocketMethods
 from ._poller import Poller
 from ._warnings import warn_deprecated, warn_unclosed
 from .constants import Errno, MessageOption, SocketType
-from .error import ZMQError
+from .error import ForkedError, ZMQError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ class Socket(SocketMethods, Generic[_T]):
         if isinstance(shadow, _CoreSocket):
             self._shadow_obj = shadow
             context = shadow.context
+            if shadow._forked:
+                raise ForkedError()
             shadow = shadow.underlying
             if not shadow:
                 raise ZMQError(Errno.ENOTSOCK, f"{self._shadow_obj!r} cannot be shadowed")

@@ -35,6 +35,10 @@ else:
     _Options, _S = AttributeSetter, None
 
 
+def _new_instance_lock() -> None:
+    Context._instance_lock = allocate_lock()
+
+
 def cast_int_addr(n: Any) -> int:
     """Return an address as an int.
 
@@ -282,3 +286,8 @@ class Context(_Context, _Options, Generic[_S]):
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *ContextOption.__members__]
+
+
+if hasattr(os, "register_at_fork"):
+    # a thread that is inside instance() while another forks does not exist in the child, and would never release it
+    os.register_at_fork(after_in_child=_new_instance_lock)

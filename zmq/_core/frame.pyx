@@ -57,7 +57,7 @@ cdef class Frame:
         self.writable = True
 
     def __init__(self, data=None, bint track=False, copy=None, copy_threshold=None, **ignored):
-        if self.filled:
+        if self.filled or self.received:
             raise RuntimeError("a Frame is initialised once: its memory may be in use")
         if data is not None:
             self._fill(data, track, copy, copy_threshold)
@@ -75,8 +75,9 @@ cdef class Frame:
         cdef Py_buffer view
         cdef ReleaseEvent event = None
         drain()
-        get_buffer(data, &view)
+        # before any code of data's own runs, which might come back here
         self.filled = True
+        get_buffer(data, &view)
         if copy is None:
             copy = view.len < (default_threshold() if threshold is None else <Py_ssize_t> threshold)
         if copy or view.len == 0:
@@ -107,6 +108,7 @@ cdef class Frame:
         twin.content = self.content
         twin.writable = self.writable
         twin.received = self.received
+        twin.filled = True
         twin.more = self.more
         twin.tracker = self.tracker
         twin.tracker_event = self.tracker_event

@@ -5,6 +5,7 @@ from .libzmq cimport zmq_msg_t
 
 cdef class ReleaseEvent:
     cdef void *tracker       # lent_tracker of release.h, which only release.pyx includes: it holds process-wide state
+    cdef long process        # in which it was made
     cdef object __weakref__
 
 

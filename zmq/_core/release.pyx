@@ -20,7 +20,7 @@ from .handle cimport (
 )
 from .libzmq cimport zmq_msg_t
 
-from zmq.error import NotDone
+from zmq.error import ForkedError, NotDone
 
 cdef extern from "Python.h":
     ctypedef void *PyThread_type_lock
@@ -53,6 +53,19 @@ cdef extern from "release.h":
     atomic_long_t lent_quiet
 
 cdef object ONE_WEEK = 7 * 24 * 3600
+
+cdef long process_number = 0  # grows with every fork on the way to this process
+
+
+def _after_fork_in_child():
+    global process_number
+    process_number += 1
+    # one of libzmq's threads may have been between asking for a drain and having asked; they are gone
+    atomic_store_long(&lent_scheduled, 0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 cdef int lend(zmq_msg_t *msg, Py_buffer *view, ReleaseEvent event) except -1:
@@ -120,6 +133,12 @@ def _begin_shutdown():
 cdef class ReleaseEvent:
     """Set once libzmq has returned every buffer of a message: the part of threading.Event that a reader needs."""
 
+    def __cinit__(self):
+        self.tracker = lent_tracker_new()
+        if self.tracker == NULL:
+            raise MemoryError("no memory for a message tracker")
+        self.process = process_number
+
     def __dealloc__(self):
         if self.tracker != NULL:
             lent_tracker_unref(<lent_tracker *> self.tracker)
@@ -140,6 +159,8 @@ cdef class ReleaseEvent:
         cdef int64_t left
         cdef long long microseconds
         cdef PyLockStatus status
+        if self.process != process_number and not self.is_set():
+            raise ForkedError("message was sent before a fork, in the parent process: only there can it be waited for")
         if timeout is not None:
             deadline = wait_now_ns() + <int64_t> (max(0.0, timeout) * 1e9)
         while not self.is_set():
@@ -157,11 +178,7 @@ cdef class ReleaseEvent:
 
 cdef ReleaseEvent new_event():
     """An event that cannot be set before settle(), so that a message may be built buffer by buffer."""
-    cdef ReleaseEvent event = ReleaseEvent.__new__(ReleaseEvent)
-    event.tracker = lent_tracker_new()
-    if event.tracker == NULL:
-        raise MemoryError("no memory for a message tracker")
-    return event
+    return ReleaseEvent.__new__(ReleaseEvent)
 
 
 cdef void settle(ReleaseEvent event) noexcept:

@@ -62,7 +62,7 @@ cdef class ContextHandle:
     cdef void *inherited         # the address then, to know it again
     cdef bint foreign            # made by other code: not ours to terminate when collected
     cdef bint started            # has made its first socket, and with it its threads
-    cdef object lock             # of the thread that is inside zmq_ctx_term
+    cdef object lock             # of the thread that is inside zmq_ctx_term; its signal handlers may come back
     cdef void *job               # a native thread inside it, left there by a timeout
     # intrusive list of all handles, borrowed both ways: see _Registry
     cdef void *next_handle

@@ -11,7 +11,7 @@ abort the process. Every Python object that stands for a socket (shadows include
 
 import atexit
 import os
-from _thread import allocate_lock
+from _thread import RLock
 
 from libc.errno cimport EFAULT, EINTR, EINVAL, EMFILE, ENOTSOCK, errno
 from libc.stdint cimport int64_t
@@ -578,7 +578,7 @@ cdef int _let_others_run() except -1:
 cdef ContextHandle _context_handle(void *ptr):
     cdef ContextHandle handle = ContextHandle.__new__(ContextHandle)
     handle.ptr = ptr
-    handle.lock = allocate_lock()
+    handle.lock = RLock()
     with critical_section(registry):
         handle.next_handle = registry.contexts
         if registry.contexts != NULL:
@@ -659,6 +659,8 @@ cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1:
                 handle.job = NULL
                 break
             PyErr_CheckSignals()
+            if handle.closed:
+                return True
             if time_left(deadline) == 0:
                 return False
         else:
@@ -668,6 +670,8 @@ cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1:
                 rc = _lib.try_context_term(handle.terminating)
             if rc == -EINTR:
                 PyErr_CheckSignals()
+                if handle.closed:
+                    return True
         # EFAULT: the code that made the context has terminated it already
         handle.terminating = NULL
         handle.closed = True

@@ -104,7 +104,7 @@ cdef int watch(SocketHandle handle, object watcher) except -1
 cdef bint unwatch(SocketHandle handle) noexcept
 cdef int hold(SocketHandle handle, void *ptr, Waker *waker) noexcept
 cdef void let_go(SocketHandle handle) noexcept
-cdef int check_held(SocketHandle handle) except -1
+cdef int check_held(SocketHandle handle, Waker *waker) except -1
 cdef Waker *waker_get() noexcept
 cdef void waker_put(Waker *waker) noexcept
 cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadline) except -1

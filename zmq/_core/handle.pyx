@@ -311,10 +311,12 @@ cdef void let_go(SocketHandle handle) noexcept:
         atomic_swap_ptr(&handle.ptr, ptr)
 
 
-cdef int check_held(SocketHandle handle) except -1:
-    """After a wait: ENOTSOCK when another thread wants the socket closed, or a signal handler closed it."""
+cdef int check_held(SocketHandle handle, Waker *waker) except -1:
+    """After signal handlers ran: ENOTSOCK when another thread wants the socket closed, or a handler closed it."""
     if handle.closing or handle.closed or (not handle.thread_safe and handle.parked == NULL):
         _lib.fail(ENOTSOCK)
+    # a handler that waited in the same socket left its own here
+    handle.waker = waker
     return 0
 
 
@@ -378,7 +380,7 @@ cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadli
     try:
         # a signal that came since the interpreter looked last would not end the wait
         PyErr_CheckSignals()
-        check_held(handle)
+        check_held(handle, waker)
         if handle.thread_safe:
             poll_items[0].socket = ptr
             poll_items[0].fd = 0
@@ -401,7 +403,7 @@ cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadli
                 wait_waker_drain(&waker.fds)
         # also without EINTR: a handler may be due that another thread's system call received
         PyErr_CheckSignals()
-        check_held(handle)
+        check_held(handle, waker)
     finally:
         let_go(handle)
         waker_put(waker)

@@ -127,11 +127,11 @@ cdef int let_sockets_go(Item *items, Py_ssize_t count) noexcept:
     return 0
 
 
-cdef int check_sockets_held(Item *items, Py_ssize_t count) except -1:
+cdef int check_sockets_held(Item *items, Py_ssize_t count, Waker *waker) except -1:
     cdef Py_ssize_t i
     for i in range(count):
         if items[i].ptr != NULL:
-            check_held(<SocketHandle> items[i].handle)
+            check_held(<SocketHandle> items[i].handle, waker)
     return 0
 
 
@@ -157,13 +157,13 @@ cdef int wait_for_any(Item *items, wait_item *fds, Py_ssize_t count, int64_t lef
         if left != 0:
             # a signal that came since the interpreter looked last would not end the wait
             PyErr_CheckSignals()
-            check_sockets_held(items, count)
+            check_sockets_held(items, count, waker)
         with nogil:
             ready = wait_poll(fds, watched, left)
         if waker != NULL and ready > 0 and fds[count].revents:
             wait_waker_drain(&waker.fds)
         PyErr_CheckSignals()
-        check_sockets_held(items, count)
+        check_sockets_held(items, count, waker)
     finally:
         let_sockets_go(items, count)
         waker_put(waker)
@@ -193,7 +193,7 @@ cdef int wait_by_library(Item *items, Py_ssize_t count, int64_t left) except -1:
         with nogil:
             ready = _lib.try_poll(polled, count, left)
         PyErr_CheckSignals()
-        check_sockets_held(items, count)
+        check_sockets_held(items, count, NULL)
         if ready < 0 and ready != -EINTR:
             return _lib.fail(-ready)
         for i in range(count):

@@ -332,7 +332,7 @@ cdef int run(Proxy *proxy, list handles) except -1:
                 PyErr_CheckSignals()
                 for handle in handles:
                     if handle is not None:
-                        check_held(handle)
+                        check_held(handle, proxy.waker)
                 if rc == TERMINATED:
                     return 0
                 if rc < 0:

@@ -28,18 +28,14 @@ cdef struct Item:
 
 
 cdef int take_item(Item *item, object entry) except -1:
-    """Read one (object, flags) pair."""
+    """Read one (object, flags) pair. May run code of the object's, which may close any socket: none is entered yet."""
     cdef SocketHandle handle
     obj, flags = entry
     item.events = flags
     if isinstance(obj, Socket):
         handle = (<Socket> obj).handle
-        if handle.closed:
-            return _lib.fail_with(ENOTSOCK, f"{obj!r} cannot be polled: unregister a socket before closing it")
-        item.ptr = enter_to_look(handle)
         Py_INCREF(handle)
         item.handle = <PyObject *> handle
-        item.fd = handle.fd
         return 0
     if isinstance(obj, int):
         fd = obj
@@ -56,11 +52,26 @@ cdef int take_item(Item *item, object entry) except -1:
     return 0
 
 
+cdef int enter_sockets(Item *items, Py_ssize_t count, list entries) except -1:
+    cdef Py_ssize_t i
+    cdef SocketHandle handle
+    for i in range(count):
+        if items[i].handle == NULL:
+            continue
+        handle = <SocketHandle> items[i].handle
+        if handle.closed:
+            return _lib.fail_with(ENOTSOCK, f"{entries[i][0]!r} cannot be polled: unregister a socket before closing it")
+        items[i].ptr = enter_to_look(handle)
+        items[i].fd = handle.fd
+    return 0
+
+
 cdef int release_items(Item *items, Py_ssize_t count) noexcept:
     cdef Py_ssize_t i
     for i in range(count):
         if items[i].handle != NULL:
-            leave(<SocketHandle> items[i].handle)
+            if items[i].ptr != NULL:
+                leave(<SocketHandle> items[i].handle)
             Py_DECREF(<SocketHandle> items[i].handle)
     free(items)
     return 0
@@ -256,6 +267,7 @@ def zmq_poll(sockets, timeout=-1):
         for entry in entries:
             take_item(&items[made], entry)
             made += 1
+        enter_sockets(items, count, entries)
         poll_items(items, fds, count, deadline)
         for i in range(count):
             if items[i].ready:

@@ -46,8 +46,9 @@ cdef struct Proxy:
     fd_t fds[SIDES]
     bint *closing[SIDES]
     Waker *waker
-    Parts message
-    Parts copies
+    Parts message          # received and not yet sent, to `target`
+    Parts copies           # of it, for the capture socket
+    int target
     Prefix prefixes[2]     # by the side that a message comes from
     bint swap              # exchange the first two frames: both ends are ROUTER
     bint paused
@@ -97,24 +98,39 @@ cdef int receive(void *socket, Parts *message) noexcept nogil:
 
 
 cdef int send(Proxy *proxy, int side, Parts *message) noexcept nogil:
-    """A whole message, waiting for room: 0, or -errno. Consumes it."""
+    """A whole message, waiting for room: 0, or -errno. Consumes it, except for -EINTR: to be called again."""
     cdef Py_ssize_t sent = 0
+    cdef bint looked = False
     cdef int rc
     while True:
         rc = _lib.try_send_parts(proxy.sockets[side], message.items, message.count, 0, &sent)
         if rc != -EAGAIN or sent > 0:
             break
-        # sending looks at the mailbox only now and then; EVENTS empties it, as waiting on descriptors needs
-        rc = _lib.try_events(proxy.sockets[side])
-        if rc < 0:
-            break
-        if rc & ZMQ_POLLOUT:
+        if not looked:
+            # sending looks at the mailbox only now and then; EVENTS empties it, as waiting on descriptors needs
+            rc = _lib.try_events(proxy.sockets[side])
+            if rc < 0:
+                break
+            looked = True
             continue
+        looked = False
         rc = wait_for_news(proxy, side)
-        if rc < 0 and rc != -EINTR:
+        if rc == -EINTR:
+            return rc
+        if rc < 0:
             break
     clear(message, sent)
     return rc if rc != -EAGAIN else 0
+
+
+cdef int flush(Proxy *proxy) noexcept nogil:
+    """Send what was received, and then its copy: 0, or -errno; after -EINTR to be called again."""
+    cdef int rc = 0
+    if proxy.message.count > 0:
+        rc = send(proxy, proxy.target, &proxy.message)
+    if rc == 0 and proxy.copies.count > 0:
+        rc = send(proxy, CAPTURE, &proxy.copies)
+    return rc
 
 
 cdef int copy_for_capture(Proxy *proxy, int side) noexcept nogil:
@@ -144,10 +160,10 @@ cdef bint must_close(Proxy *proxy) noexcept nogil:
 
 
 cdef int wait_for_news(Proxy *proxy, int only) noexcept nogil:
-    """Wait for the descriptor of one side, or of all but the capture socket (only < 0), or for the waker: 0, or -errno.
+    """Wait for the descriptor of one side, or of all (only < 0), or for the waker: 0, or -errno.
 
     A descriptor stays readable until its socket is used or asked for its events: one whose mailbox was not emptied right before
-    would make this a busy loop. That is why the capture socket is left out.
+    would make this a busy loop.
     """
     cdef wait_item items[SIDES + 1]
     cdef unsigned count = 0
@@ -156,7 +172,7 @@ cdef int wait_for_news(Proxy *proxy, int only) noexcept nogil:
     if must_close(proxy):
         return -ENOTSOCK
     for side in range(SIDES):
-        if proxy.sockets[side] != NULL and (side == only or (only < 0 and side != CAPTURE)):
+        if proxy.sockets[side] != NULL and (only < 0 or side == only):
             items[count].fd = proxy.fds[side]
             items[count].events = POLLIN
             items[count].revents = 0
@@ -174,6 +190,14 @@ cdef int wait_for_news(Proxy *proxy, int only) noexcept nogil:
     return -ENOTSOCK if must_close(proxy) else 0
 
 
+cdef int room_to_capture(Proxy *proxy) noexcept nogil:
+    cdef int events
+    if proxy.sockets[CAPTURE] == NULL:
+        return 1
+    events = _lib.try_events(proxy.sockets[CAPTURE])
+    return events if events < 0 else events & ZMQ_POLLOUT
+
+
 cdef int forward(Proxy *proxy, int source, int target) noexcept nogil:
     """Move what is there, up to BURST messages: how many, or -errno."""
     cdef Parts *message = &proxy.message
@@ -187,6 +211,12 @@ cdef int forward(Proxy *proxy, int source, int target) noexcept nogil:
         if events < 0:
             return events
         if not events & ZMQ_POLLOUT:
+            break
+        # nothing is received that could not be sent on, so that a signal handler's exception loses nothing
+        events = room_to_capture(proxy)
+        if events < 0:
+            return events
+        if not events:
             break
         rc = receive(proxy.sockets[source], message)
         if rc == -EAGAIN:
@@ -208,13 +238,10 @@ cdef int forward(Proxy *proxy, int source, int target) noexcept nogil:
             rc = copy_for_capture(proxy, source)
             if rc < 0:
                 return rc
-        rc = send(proxy, target, message)
+        proxy.target = target
+        rc = flush(proxy)
         if rc < 0:
             return rc
-        if proxy.sockets[CAPTURE] != NULL:
-            rc = send(proxy, CAPTURE, &proxy.copies)
-            if rc < 0:
-                return rc
         moved += 1
     return moved
 
@@ -230,6 +257,7 @@ cdef int obey(Proxy *proxy) noexcept nogil:
     cdef int result = GO_ON
     cdef int i
     cdef bint report
+    cdef Py_ssize_t sent = 0
     cdef Py_ssize_t size = _lib.try_recv(proxy.sockets[CONTROL], &command)
     if size == -EAGAIN:
         return GO_ON
@@ -258,16 +286,21 @@ cdef int obey(Proxy *proxy) noexcept nogil:
     for i in range(8):
         _lib.msg_init_copy(&proxy.copies.items[i], figures[i], sizeof(uint64_t))
         proxy.copies.count += 1
-    i = send(proxy, CONTROL, &proxy.copies)
-    return i if i < 0 else result
+    # who asks and does not listen gets no answer, rather than stop the proxy
+    _lib.try_send_parts(proxy.sockets[CONTROL], proxy.copies.items, 8, 0, &sent)
+    clear(&proxy.copies, sent)
+    return result
 
 
 cdef int pump(Proxy *proxy) noexcept nogil:
     """Run until something needs Python: GO_ON (look for signals), TERMINATED or -errno."""
     cdef int64_t started = wait_now_ns()
-    cdef int front, back, rc
+    cdef int front, back, room, rc
     cdef bint there, here
     while True:
+        rc = flush(proxy)
+        if rc < 0:
+            return GO_ON if rc == -EINTR else rc
         if proxy.sockets[CONTROL] != NULL:
             rc = obey(proxy)
             if rc != GO_ON:
@@ -279,17 +312,20 @@ cdef int pump(Proxy *proxy) noexcept nogil:
         back = _lib.try_events(proxy.sockets[BACKEND])
         if back < 0:
             return back
-        there = front & ZMQ_POLLIN and back & ZMQ_POLLOUT
-        here = back & ZMQ_POLLIN and front & ZMQ_POLLOUT and proxy.sockets[FRONTEND] != proxy.sockets[BACKEND]
+        room = room_to_capture(proxy)
+        if room < 0:
+            return room
+        there = room and front & ZMQ_POLLIN and back & ZMQ_POLLOUT
+        here = room and back & ZMQ_POLLIN and front & ZMQ_POLLOUT and proxy.sockets[FRONTEND] != proxy.sockets[BACKEND]
         if not proxy.paused and (there or here):
             if there:
                 rc = forward(proxy, FRONTEND, BACKEND)
                 if rc < 0:
-                    return rc
+                    return GO_ON if rc == -EINTR else rc
             if here:
                 rc = forward(proxy, BACKEND, FRONTEND)
                 if rc < 0:
-                    return rc
+                    return GO_ON if rc == -EINTR else rc
             if wait_now_ns() - started > WAIT_SLICE_NS:
                 return GO_ON
             continue

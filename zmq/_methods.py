@@ -7,6 +7,7 @@ receiving verb goes through `_deserialize`, by which a flavour says how a functi
 from __future__ import annotations
 
 import sys
+from itertools import count
 
 from . import codecs
 from ._attributes import AttributeSetter
@@ -31,6 +32,9 @@ else:
 
 # pickle.DEFAULT_PROTOCOL, without importing pickle for it
 DEFAULT_PROTOCOL = 5 if sys.version_info >= (3, 14) else 4
+
+
+_monitor_numbers = count()
 
 
 class _SocketContext(Generic[_SocketT]):
@@ -322,7 +326,8 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
                 return found
             self.disable_monitor()
         if addr is None:
-            addr = f"inproc://monitor.s-{self.underlying:x}"
+            # a number, because libzmq gives an address back only some time after its socket was closed
+            addr = f"inproc://monitor.s-{self.underlying:x}.{next(_monitor_numbers)}"
         self.monitor(addr, Event.ALL if events is None else events)
         monitor: Self = self.context.socket(SocketType.PAIR)
         monitor.connect(addr)

@@ -424,6 +424,10 @@ cdef int socket_monitor(void *socket, const char *address, int events) except -1
     return 0
 
 
+cdef void socket_monitor_end(void *socket) noexcept nogil:
+    z.zmq_socket_monitor(socket, NULL, 0)
+
+
 cdef uint32_t connect_peer(void *socket, const char *address) except 0:
     cdef uint32_t routing_id = z.zmq_connect_peer(socket, address)
     if routing_id == 0:

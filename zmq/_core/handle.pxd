@@ -91,6 +91,9 @@ cdef class SocketHandle:
     cdef void *poller            # gives a thread-safe socket a descriptor; NULL until asked for
     cdef readonly ContextHandle context
     cdef public object readiness # of the event loop that somebody waits in; shared by all objects for the socket
+    cdef long monitoring         # counts the monitors begun and ended
+    cdef object monitored        # weakly, the socket whose monitor this one reads, and its count then
+    cdef long monitored_count
     cdef object __weakref__
     # intrusive list of all handles, borrowed both ways: see _Registry
     cdef void *next_handle
@@ -116,6 +119,9 @@ cdef int need_descriptors(int wanted) except -1
 cdef SocketHandle socket_open(ContextHandle context, int type)
 cdef SocketHandle socket_adopt(size_t address)
 cdef int socket_shut(SocketHandle handle, int linger) except -1
+cdef int monitor_begun(SocketHandle handle, bytes address) except -1
+cdef int read_monitor(SocketHandle handle, bytes address) except -1
+cdef void end_monitored(SocketHandle handle) noexcept
 cdef SocketHandle closed_socket()
 cdef ContextHandle closed_context()
 

@@ -12,6 +12,7 @@ abort the process. Every Python object that stands for a socket (shadows include
 import atexit
 import os
 from _thread import RLock
+from _weakref import ref
 
 from libc.errno cimport EFAULT, EINTR, EINVAL, EMFILE, ENOTSOCK, errno
 from libc.stdint cimport int64_t
@@ -21,7 +22,7 @@ from cython cimport critical_section
 
 from . cimport _lib
 from .libzmq cimport (
-    ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_TYPE, fd_t, zmq_pollitem_t,
+    ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_RCVHWM, ZMQ_TYPE, fd_t, zmq_pollitem_t,
 )
 
 from zmq.error import ForkedError, ThreadError
@@ -133,6 +134,7 @@ cdef class SocketHandle:
         if self.closed:
             return
         unwatch(self)
+        end_monitored(self)
         if self.ptr != NULL and not self.foreign and not shutting_down():
             _lib.poller_destroy(&self.poller)
             _lib.socket_close(self.ptr)
@@ -538,6 +540,7 @@ cdef int socket_shut(SocketHandle handle, int linger) except -1:
         return 0
     if handle.watcher is not None:
         _tell_watcher(handle)
+    end_monitored(handle)
     if handle.thread_safe:
         handle.closing = True
         ptr = atomic_swap_ptr(&handle.ptr, NULL)
@@ -567,6 +570,61 @@ cdef int socket_shut(SocketHandle handle, int linger) except -1:
     _lib.socket_close(ptr)
     _unregister(handle)
     return 0
+
+
+# ---------------------------------------------------------------- monitors
+
+# libzmq waits, for ever and with the socket's lock, to tell a monitor's reader of an event: when the reader is closed or does not
+# read, the next event stops an I/O thread or the thread that uses the socket. So a reader's queue has no limit, and the monitor
+# ends before its reader does.
+
+cdef dict monitors = {}  # the handles that are monitored, weakly, by address
+
+
+cdef int monitor_begun(SocketHandle handle, bytes address) except -1:
+    """Remember where the socket is monitored; None: no more."""
+    handle.monitoring += 1
+    if address is not None:
+        monitors[address] = ref(handle, _forget_monitor)
+    return 0
+
+
+def _forget_monitor(gone):
+    for address, handle in list(monitors.items()):
+        if handle is gone:
+            del monitors[address]
+
+
+cdef int read_monitor(SocketHandle handle, bytes address) except -1:
+    """Before a PAIR connects: when there is a monitor at that address, become its reader."""
+    cdef SocketHandle watched
+    cdef int no_limit = 0
+    found = monitors.get(address)
+    watched = found() if found is not None else None
+    if watched is None or watched.closed:
+        return 0
+    _lib.try_setsockopt(enter(handle), ZMQ_RCVHWM, &no_limit, sizeof(int))
+    leave(handle)
+    handle.monitored = found
+    handle.monitored_count = watched.monitoring
+    return 0
+
+
+cdef void end_monitored(SocketHandle handle) noexcept:
+    """End the monitor that this socket reads, which is about to go."""
+    cdef SocketHandle watched
+    cdef void *ptr
+    if handle.monitored is None:
+        return
+    watched = handle.monitored()
+    handle.monitored = None
+    if watched is None:
+        return
+    # libzmq has a lock for this, so that it matters not who uses the socket
+    ptr = pointer_of(watched)
+    if ptr != NULL and not watched.closed and watched.monitoring == handle.monitored_count and not shutting_down():
+        watched.monitoring += 1
+        _lib.socket_monitor_end(ptr)
 
 
 cdef int _let_others_run() except -1:

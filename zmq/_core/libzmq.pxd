@@ -89,6 +89,7 @@ cdef extern from "compat.h" nogil:
     int ZMQ_EVENTS
     int ZMQ_FD
     int ZMQ_LINGER
+    int ZMQ_RCVHWM
     int ZMQ_RCVMORE
     int ZMQ_RCVTIMEO
     int ZMQ_SNDTIMEO

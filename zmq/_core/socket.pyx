@@ -17,12 +17,13 @@ from . cimport _lib
 from .buffer cimport get_buffer, get_writable_buffer
 from .frame cimport Frame, as_group, check_track, default_threshold, frame_received, need_drafts
 from .handle cimport (
-    KEEP_LINGER, POLLIN, POLLOUT, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, closed_socket, deadline_in, deadline_of, enter, leave, need_descriptors,
-    socket_adopt, socket_open, socket_shut, unwatch, wait_ready, watch,
+    KEEP_LINGER, POLLIN, POLLOUT, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, closed_socket, deadline_in, deadline_of,
+    end_monitored, enter, leave, monitor_begun, need_descriptors, pointer_of, read_monitor, socket_adopt, socket_open, socket_shut,
+    unwatch, wait_ready, watch,
 )
 from .context cimport Context
 from .libzmq cimport (
-    ENOTSUP, ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_PUSH, ZMQ_RCVTIMEO, ZMQ_REQ, ZMQ_SNDTIMEO, zmq_msg_t,
+    ENOTSUP, ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_PUSH, ZMQ_RCVTIMEO, ZMQ_REQ, ZMQ_SNDTIMEO, zmq_msg_t,
 )
 from .release cimport ReleaseEvent, close_and_drain, drain, lend, lent_bytes, new_event, new_tracker, settle
 from .sockopt cimport get_int, get_option, set_option
@@ -419,6 +420,8 @@ cdef class Socket(OptionHolder):
         Raises:
             ZMQError: EINVAL, EPROTONOSUPPORT..., with the address in its text (zmq_connect(3)). TypeError: neither str nor bytes.
         """
+        if self.handle.type == ZMQ_PAIR:
+            read_monitor(self.handle, as_address(addr))
         call_endpoint(self.handle, _lib.try_connect, addr)
 
     def connect_peer(self, addr):
@@ -456,6 +459,8 @@ cdef class Socket(OptionHolder):
         Raises:
             ZMQError: ENOENT when it was not connected (zmq_disconnect(3)).
         """
+        if self.handle.monitored is not None:
+            end_monitored(self.handle)
         call_endpoint(self.handle, _lib.try_disconnect, addr)
 
     def monitor(self, addr, int events=0xFFFF):
@@ -473,6 +478,7 @@ cdef class Socket(OptionHolder):
             _lib.socket_monitor(ptr, address, events)
         finally:
             leave(self.handle)
+        monitor_begun(self.handle, name)
 
     def join(self, group):
         """Join a group of a DISH socket (draft).

@@ -25,6 +25,18 @@ SERVED = {
 }  # fmt: skip
 
 
+def from_z85(text: bytes) -> bytes:
+    """RFC 32: four bytes of each five characters."""
+    digits = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+    result = b""
+    for i in range(0, len(text), 5):
+        number = 0
+        for character in text[i : i + 5]:
+            number = number * 85 + digits.index(character)
+        result += number.to_bytes(4, "big")
+    return result
+
+
 def answer_zap(context: Any, key: bytes, stop: threading.Event) -> None:
     """RFC 27, with the one user and the one key."""
     with context.socket(zmq.REP) as handler:
@@ -50,8 +62,7 @@ class Served:
         self.longest = 0.0
         self.server = context.socket(getattr(zmq, kind))
         self.server.maxmsgsize = LIMIT
-        for one in (self.server,):
-            one.linger, one.rcvhwm, one.sndhwm = 0, QUEUE, QUEUE
+        self.server.linger, self.server.rcvhwm, self.server.sndhwm = 0, QUEUE, QUEUE
         if mechanism == "null-zap":
             self.server.zap_domain = b"test"
         elif mechanism == "plain":
@@ -125,8 +136,10 @@ def secure(peer: Any, mechanism: str, keys: dict[str, bytes]) -> None:
 def send(one: Any, message: list[bytes]) -> bool:
     try:
         one.send_multipart(message, zmq.DONTWAIT)
-    except zmq.Again:
-        return False
+    except zmq.ZMQError as error:
+        if error.errno in (zmq.EAGAIN, zmq.EFSM, zmq.EHOSTUNREACH):
+            return False
+        raise
     return True
 
 
@@ -135,8 +148,10 @@ def drain(one: Any, answer: bool = False) -> list[list[bytes]]:
     for _ in range(200):
         try:
             got.append(one.recv_multipart(zmq.DONTWAIT))
-        except zmq.Again:
-            break
+        except zmq.ZMQError as error:
+            if error.errno in (zmq.EAGAIN, zmq.EFSM):  # a REQ that has asked nothing
+                break
+            raise
         if answer:
             send(one, got[-1])
     return got
@@ -177,14 +192,17 @@ def main(mechanism: str) -> None:
         for owner in ("server", "client"):
             keys[f"{owner}_public"], keys[f"{owner}_secret"] = zmq.curve_keypair()
     stop = threading.Event()
-    handler = threading.Thread(target=answer_zap, args=(context, keys.get("client_public", b""), stop))
+    handler = threading.Thread(target=answer_zap, args=(context, from_z85(keys.get("client_public", b"")), stop))
     handler.start()
     served: list[Any] = [Served(context, kind, mechanism, keys) for kind in SERVED]
     if mechanism == "null":
         served.append(Stream(context))
+    end = time.monotonic() + 20
     while any(one.done == 0 for one in served):
         for one in served:
             one.step()
+        if time.monotonic() > end:
+            raise SystemExit(f"never served: {[one.kind for one in served if not one.done]}")
     for one in served:
         one.longest, one.last = 0.0, time.monotonic()
     print(json.dumps({"ports": {one.kind: one.port for one in served}, "keys": {k: v.decode() for k, v in keys.items()}}), flush=True)

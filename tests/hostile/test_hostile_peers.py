@@ -26,7 +26,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from zmq._core import _lib
 
-from helpers import wait_until
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -326,4 +325,3 @@ def test_slow_handshake_does_not_hold_others_up(ctx: zmq.SyncContext, socket_lim
         good.connect(f"tcp://127.0.0.1:{port}")
         good.send(b"served")
         assert socket_limited.recv() == b"served"
-    wait_until(lambda: True)

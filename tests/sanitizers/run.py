@@ -45,7 +45,7 @@ def variants() -> dict[str, Variant]:
     return {
         "asan": Variant(
             build={"ZMQ_BUILD_SANITIZE": "1", "ZMQ_BUILD_FAULTS": "1", "ZMQ_PREFIX": "bundled"},
-            tests=["tests/core", "tests/threads", "tests/isolated", "tests/faults"],
+            tests=["tests/core", "tests/threads", "tests/isolated", "tests/faults", "tests/hostile"],
             # libstdc++ comes first, else ASan does not find what it intercepts when libzmq throws
             preload=["libasan.so", "libubsan.so", "libstdc++.so.6"],
             env={
@@ -145,10 +145,22 @@ def main() -> int:
     env = {**os.environ, **variant.env, "PYTHONPATH": str(tree), "HYPOTHESIS_STORAGE_DIRECTORY": str(arguments.work / "hypothesis")}
     if variant.preload:
         env["LD_PRELOAD"] = " ".join(library(name) for name in variant.preload)
+    reports = arguments.work / f"{arguments.variant}-reports"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir()
+    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+        if name in variant.env:
+            # into files: pytest keeps what a dying process wrote to standard error, and a child's must be empty
+            env[name] += f":log_path={reports / 'report'}"
     tests = selection or [*variant.tests, *(f"--ignore={name}" for name in NO_SENSE)]
-    command = [*variant.before, python, *variant.options, "-m", "pytest", "-q", "-p", "no:cacheprovider", *variant.extra, *tests]
+    command = [*variant.before, python, *variant.options, "-m", "pytest", "-v", "-p", "no:cacheprovider", *variant.extra, *tests]
     print("+", " ".join(command), flush=True)
-    return subprocess.run(command, env=env, cwd=tree).returncode
+    status = subprocess.run(command, env=env, cwd=tree).returncode
+    found = sorted(reports.iterdir())
+    for report in found[:20]:
+        print(f"==== {report}\n{report.read_text(errors='replace')[:4000]}")
+    print(f"pytest ended with {status}; {len(found)} reports in {reports}")
+    return status or bool(found)
 
 
 if __name__ == "__main__":

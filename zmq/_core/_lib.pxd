@@ -9,6 +9,10 @@ from libc.stdint cimport int64_t, uint32_t
 
 from .libzmq cimport fd_t, zmq_free_fn, zmq_msg_t, zmq_pollitem_t
 
+cdef enum:
+    # parts of a message kept on the C stack
+    FEW_PARTS = 16
+
 # errors
 cdef int fail(int errno) except -1
 cdef int fail_with(int errno, str message) except -1
@@ -16,6 +20,8 @@ cdef int fail_with(int errno, str message) except -1
 # messages
 cdef void msg_init(zmq_msg_t *msg) noexcept nogil
 cdef int msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) except -1 nogil
+cdef int try_msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) noexcept nogil
+cdef int try_msg_copy(zmq_msg_t *to, zmq_msg_t *source) noexcept nogil
 cdef int msg_init_lent(zmq_msg_t *msg, void *data, size_t size, zmq_free_fn *release, void *hint) except -1 nogil
 cdef void msg_close(zmq_msg_t *msg) noexcept nogil
 cdef void msg_move(zmq_msg_t *to, zmq_msg_t *source) noexcept nogil

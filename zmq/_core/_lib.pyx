@@ -116,6 +116,7 @@ cdef extern from *:
         return status == PY_LOCK_ACQUIRED;
     }
     """
+    void set_errno "errno = " (int number) nogil
     int PYZMQ_IPC_PATH_MAX_LEN
     const char *ZMQ_BUILD_ORIGIN
     const char *ZMQ_BUILD_DETAIL
@@ -165,11 +166,17 @@ cdef void msg_init(zmq_msg_t *msg) noexcept nogil:
     z.zmq_msg_init(msg)
 
 
-cdef int msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) except -1 nogil:
+cdef int try_msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) noexcept nogil:
     if z.zmq_msg_init_size(msg, size) != 0:
-        return _out_of_memory()
+        return -ENOMEM
     if size:
         memcpy(z.zmq_msg_data(msg), data, size)
+    return 0
+
+
+cdef int msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) except -1 nogil:
+    if try_msg_init_copy(msg, data, size) < 0:
+        return _out_of_memory()
     return 0
 
 
@@ -185,6 +192,10 @@ cdef void msg_close(zmq_msg_t *msg) noexcept nogil:
 
 cdef void msg_move(zmq_msg_t *to, zmq_msg_t *source) noexcept nogil:
     z.zmq_msg_move(to, source)
+
+
+cdef int try_msg_copy(zmq_msg_t *to, zmq_msg_t *source) noexcept nogil:
+    return _tried(z.zmq_msg_copy(to, source))
 
 
 cdef int msg_copy(zmq_msg_t *to, zmq_msg_t *source) except -1 nogil:
@@ -290,18 +301,24 @@ cdef int try_send_parts(void *socket, zmq_msg_t *parts, Py_ssize_t count, int fl
     return 0
 
 
-cdef int try_send_bytes(void *socket, PyObject **parts, Py_ssize_t count, int flags, Py_ssize_t *sent) noexcept nogil:
-    """The same for exact bytes objects, each copied when its turn comes; with the GIL, although it needs none."""
-    cdef int rc
-    while sent[0] < count:
-        rc = try_send_copy(
-            socket, PyBytes_AS_STRING_OF(parts[sent[0]]), PyBytes_GET_SIZE_OF(parts[sent[0]]),
-            flags if sent[0] == count - 1 else flags | z.ZMQ_SNDMORE,
-        )
-        if rc < 0:
-            return rc
-        sent[0] += 1
-    return 0
+cdef int try_send_bytes(void *socket, PyObject **items, Py_ssize_t count, int flags, Py_ssize_t *sent) noexcept nogil:
+    """The same for at most FEW_PARTS exact bytes objects; with the GIL, although it needs none.
+
+    All are made before the first is sent: half a message for want of memory would be glued to the next.
+    """
+    cdef zmq_msg_t parts[FEW_PARTS]
+    cdef Py_ssize_t made = 0
+    cdef int rc = 0
+    while made < count and rc == 0:
+        rc = try_msg_init_copy(&parts[made], PyBytes_AS_STRING_OF(items[made]), PyBytes_GET_SIZE_OF(items[made]))
+        if rc == 0:
+            made += 1
+    if rc == 0:
+        rc = try_send_parts(socket, parts, count, flags, sent)
+    while made > sent[0]:
+        made -= 1
+        z.zmq_msg_close(&parts[made])
+    return rc
 
 
 cdef Py_ssize_t try_recv_parts(void *socket, zmq_msg_t *parts, Py_ssize_t capacity) noexcept nogil:
@@ -388,7 +405,12 @@ cdef int try_getsockopt(void *socket, int option, void *value, size_t *size) noe
 
 
 cdef int try_setsockopt(void *socket, int option, const void *value, size_t size) noexcept nogil:
-    return _tried(z.zmq_setsockopt(socket, option, value, size))
+    cdef int error
+    while z.zmq_setsockopt(socket, option, value, size) != 0:
+        error = z.zmq_errno()
+        if error != EINTR:
+            return -error
+    return 0
 
 
 cdef int try_events(void *socket) noexcept nogil:
@@ -419,8 +441,9 @@ cdef int _tried(int rc) noexcept nogil:
 
 
 cdef int socket_monitor(void *socket, const char *address, int events) except -1:
-    if z.zmq_socket_monitor(socket, address, events) != 0:
-        return _failed()
+    while z.zmq_socket_monitor(socket, address, events) != 0:
+        if z.zmq_errno() != EINTR:
+            return _failed()
     return 0
 
 
@@ -436,14 +459,16 @@ cdef uint32_t connect_peer(void *socket, const char *address) except 0:
 
 
 cdef int socket_join(void *socket, const char *group) except -1:
-    if z.zmq_join(socket, group) != 0:
-        return _failed()
+    while z.zmq_join(socket, group) != 0:
+        if z.zmq_errno() != EINTR:
+            return _failed()
     return 0
 
 
 cdef int socket_leave(void *socket, const char *group) except -1:
-    if z.zmq_leave(socket, group) != 0:
-        return _failed()
+    while z.zmq_leave(socket, group) != 0:
+        if z.zmq_errno() != EINTR:
+            return _failed()
     return 0
 
 

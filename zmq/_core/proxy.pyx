@@ -137,16 +137,20 @@ cdef int copy_for_capture(Proxy *proxy, int side) noexcept nogil:
     cdef Parts *copies = &proxy.copies
     cdef Prefix *prefix = &proxy.prefixes[side]
     cdef Py_ssize_t i
-    if reserve(copies, proxy.message.count + 1) < 0:
-        return -ENOMEM
-    if prefix.data != NULL:
-        _lib.msg_init_copy(&copies.items[0], prefix.data, prefix.size)
-        copies.count = 1
+    cdef int rc = reserve(copies, proxy.message.count + 1)
+    if rc == 0 and prefix.data != NULL:
+        rc = _lib.try_msg_init_copy(&copies.items[0], prefix.data, prefix.size)
+        if rc == 0:
+            copies.count = 1
     for i in range(proxy.message.count):
+        if rc < 0:
+            break
         _lib.msg_init(&copies.items[copies.count])
-        _lib.msg_copy(&copies.items[copies.count], &proxy.message.items[i])
         copies.count += 1
-    return 0
+        rc = _lib.try_msg_copy(&copies.items[copies.count - 1], &proxy.message.items[i])
+    if rc < 0:
+        clear(copies, 0)
+    return rc
 
 
 # ---------------------------------------------------------------- the loop
@@ -284,7 +288,9 @@ cdef int obey(Proxy *proxy) noexcept nogil:
     if reserve(&proxy.copies, 8) < 0:
         return -ENOMEM
     for i in range(8):
-        _lib.msg_init_copy(&proxy.copies.items[i], figures[i], sizeof(uint64_t))
+        if _lib.try_msg_init_copy(&proxy.copies.items[i], figures[i], sizeof(uint64_t)) < 0:
+            clear(&proxy.copies, 0)
+            return -ENOMEM
         proxy.copies.count += 1
     # who asks and does not listen gets no answer, rather than stop the proxy
     _lib.try_send_parts(proxy.sockets[CONTROL], proxy.copies.items, 8, 0, &sent)

@@ -14,6 +14,7 @@ from libc.stdlib cimport free, malloc
 from cpython.exc cimport PyErr_CheckSignals
 
 from . cimport _lib
+from ._lib cimport FEW_PARTS
 from .buffer cimport get_buffer, get_writable_buffer
 from .frame cimport Frame, as_group, check_track, default_threshold, frame_received, need_drafts
 from .handle cimport (
@@ -39,8 +40,6 @@ cdef extern from "Python.h":
 cdef enum:
     # bytes cannot change, so a large one is lent to libzmq even with copy=True; below this copying is cheaper (tests/bench)
     SHARE_BYTES_FROM = 32 * 1024
-    # parts of a message kept on the C stack
-    FEW_PARTS = 16
 
 cdef enum Prepared:
     COPIED, LENT, FRAME
@@ -149,11 +148,11 @@ cdef bint few_small_bytes(PyObject **items, Py_ssize_t count) noexcept:
 cdef bint send_bytes(SocketHandle handle, PyObject **items, Py_ssize_t count, int flags) except -1:
     """Send such a message without waiting; False when it must be done the long way, and nothing was sent."""
     cdef Py_ssize_t sent = 0
+    cdef Py_ssize_t dropped = 0
     cdef void *ptr = enter(handle)
     cdef int rc = _lib.try_send_bytes(ptr, items, count, flags, &sent)
     if rc == -EAGAIN and sent > 0 and drops_the_rest(handle):
-        sent += 1
-        _lib.try_send_bytes(ptr, items, count, flags, &sent)
+        _lib.try_send_bytes(ptr, items + sent + 1, count - sent - 1, flags, &dropped)
     leave(handle)
     if rc < 0 and rc != -EAGAIN:
         return _lib.fail(-rc)

@@ -1,9 +1,9 @@
 """When a socket can go on: the one place that knows how libzmq's descriptor behaves.
 
 The descriptor becomes readable when there are commands for the socket, not when there is a message, and reading EVENTS, sending or
-receiving takes the news off it, whoever does so (zmq_getsockopt(3), ZMQ_FD and ZMQ_EVENTS). So after every look that leaves somebody
-waiting, the core is told to speak up before the next call of anybody else on the socket, and then this looks again.
-
+The descriptor becomes readable when there are commands for the socket, not when there is a message, and reading EVENTS, sending
+or receiving takes the news off it, whoever does so (zmq_getsockopt(3), ZMQ_FD and ZMQ_EVENTS). So after every look that leaves
+somebody waiting, the core is told to speak up before the next call of anybody else on the socket, and then this looks again.
 It has no event loop of its own: a flavour says how to have `look` called soon, and gives waiters to settle.
 """
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-    from ._core.socket import Socket as _Socket
 
     class Waiter(Protocol):
         """Somebody who waits for an operation."""
@@ -59,23 +58,35 @@ class Readiness:
     def look(self) -> None:
         """Serve everybody who can be served now; one wake-up may serve many."""
         self._unwatch()
+        if self.receivers and not self.senders and not self.pollers:
+            # the most frequent case needs no EVENTS: a receive that finds nothing has emptied the mailbox
+            _serve(self.receivers)
+            if self.receivers:
+                self._watch(self.look_soon)
+            return
         try:
-            events = self._get(_EVENTS)
-            served = self.waiting()
-            while served:
+            served: Any = True
+            while served and self.waiting():
+                # asked again after each round: serving one direction may have taken the other's news
+                events = self._get(_EVENTS)
                 served = events & POLLIN and _serve(self.receivers)
                 served = (events & POLLOUT and _serve(self.senders)) or served
                 for waiter, wanted in self.pollers:
                     if events & wanted and not waiter.done():
                         waiter.settle(events & wanted)
-                # serving one direction may have taken the other's news
-                if served:
-                    events = self._get(_EVENTS)
-            self._forget_done()
+                self._forget_done()
             if self.waiting():
                 self._watch(self.look_soon)
+            elif served is True:
+                # nobody waits, but the descriptor must not stay readable
+                self._get(_EVENTS)
         except ZMQError as error:
             self.fail_all(error)
+
+    def sleep(self) -> None:
+        """After a receive that found nothing, which emptied the mailbox: the descriptor, or the core, will tell of news."""
+        self._unwatch()
+        self._watch(self.look_soon)
 
     def fail_all(self, error: BaseException) -> None:
         """Let everybody who waits know that the socket is of no use any more."""
@@ -110,7 +121,7 @@ def _serve(queue: deque[tuple[Waiter, Operation]]) -> bool:
                 result = operation()
             except Again:
                 break
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # the waiter is told
                 waiter.fail(error)
             else:
                 waiter.settle(result)

@@ -1,28 +1,28 @@
 """zmq.asyncio: sockets whose sends, receives and polls are awaited.
 
-Every operation starts when it is called and returns a future, done already if libzmq could do it at once. A received message belongs
-to the awaiter only once the await has returned it: if the awaiter is cancelled after the message arrived, the next receive gets it.
+Every operation starts when it is called and returns a future, done already if libzmq could do it at once. A received message
+belongs to the awaiter only once the await has returned it: if the awaiter is cancelled after the message arrived, the next receive
+gets it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-import sys
 from asyncio import CancelledError
 from functools import partial
 from weakref import WeakKeyDictionary
 
-import zmq
-
-from ._core.frame import Frame as _CoreFrame
+from ._context import Context as _Context
 from ._core.poll import zmq_poll
 from ._core.socket import Socket as _CoreSocket
+from ._poller import Poller as _BlockingPoller
 from ._readiness import Readiness
 from ._selector_thread import SelectorThread
 from ._warnings import warn_deprecated
 from .constants import Errno, Flag, PollEvent, SocketOption
 from .error import Again, ZMQError
+from .sync import Socket as _BlockingSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ IMMEDIATE_IN_A_ROW = 64
 
 RCVTIMEO, SNDTIMEO, EVENTS = int(SocketOption.RCVTIMEO), int(SocketOption.SNDTIMEO), int(SocketOption.EVENTS)
 
-_get = _CoreSocket.get
+_running_loop = asyncio._get_running_loop
+_get: Any = _CoreSocket.get
 _recv, _recv_multipart = _CoreSocket.recv, _CoreSocket.recv_multipart
 _send, _send_multipart = _CoreSocket.send, _CoreSocket.send_multipart
 
@@ -210,6 +211,7 @@ class _LoopReadiness(Readiness):
         # how many more operations may be done at once before one goes through the loop
         self.budget = IMMEDIATE_IN_A_ROW
         self.look_due = False
+        self.left = False
         # the future of every send that was done at once and has nothing to return
         self.sent = loop.create_future()
         self.sent.set_result(None)
@@ -217,6 +219,8 @@ class _LoopReadiness(Readiness):
 
     def look(self) -> None:
         self.look_due = False
+        if self.left:
+            return
         self.budget = IMMEDIATE_IN_A_ROW
         super().look()
 
@@ -235,6 +239,8 @@ class _LoopReadiness(Readiness):
 
     def leave(self) -> None:
         """Take the descriptor out of the loop."""
+        self.left = True
+        self.budget = 0
         _unwatch_fd(self.loop, self.fd, selectors.EVENT_READ)
         self._unwatch()
         self.forget()
@@ -253,7 +259,7 @@ def _current_loop() -> asyncio.AbstractEventLoop:
 # ---------------------------------------------------------------- sockets
 
 
-class Socket(zmq.Socket):
+class Socket(_BlockingSocket):
     """A zmq.Socket whose send, receive and poll methods return futures.
 
     Args:
@@ -293,7 +299,7 @@ class Socket(zmq.Socket):
     @property
     def _shadow_sock(self) -> Any:
         if self._shadow_sock_made is None:
-            self._shadow_sock_made = zmq.Socket.shadow(self)
+            self._shadow_sock_made = _BlockingSocket.shadow(self)
         return self._shadow_sock_made
 
     def _get_loop(self) -> asyncio.AbstractEventLoop:
@@ -303,9 +309,9 @@ class Socket(zmq.Socket):
         """The waiters of this socket in the running loop."""
         loop = _current_loop()
         found = self._here
-        if found is None or found.loop is not loop or self._handle.readiness is not found:
+        if found is None or found.loop is not loop or found.left:
             found = self._handle.readiness
-            if found is None or found.loop is not loop:
+            if found is None or found.loop is not loop or found.left:
                 if found is not None:
                     found.leave()
                 found = self._handle.readiness = _LoopReadiness(self, loop)
@@ -338,7 +344,7 @@ class Socket(zmq.Socket):
         super().close(linger)
         if not readiness.loop.is_closed():
             for waiter, _ in pollers:
-                waiter.cancel()  # type: ignore[attr-defined]  # waiters of this flavour are futures
+                waiter.cancel()
             for waiter in waiters:
                 if not waiter.done():
                     waiter.fail(ZMQError(Errno.ENOTSOCK, f"{self!r} was closed"))
@@ -359,11 +365,12 @@ class Socket(zmq.Socket):
                 if flags & DONTWAIT:
                     future.set_exception(error)
                     return future
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # the awaiter is told
                 future.set_exception(error)
                 return future
             else:
-                future._more = self._more
+                if self._more:
+                    future._more = True
                 _set_result(future, result)
                 return future
         operation = partial(verb, self, flags | DONTWAIT, *args)
@@ -384,7 +391,7 @@ class Socket(zmq.Socket):
                     future = _Future(loop=readiness.loop)
                     future.set_exception(error)
                     return future
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # the awaiter is told
                 future = _Future(loop=readiness.loop)
                 future.set_exception(error)
                 return future
@@ -404,10 +411,12 @@ class Socket(zmq.Socket):
         if timeout >= 0:
             future.expire_in(timeout)
         queue.append((future, operation))
-        if readiness.budget:
-            readiness.look()
-        else:
+        if not readiness.budget:
             readiness.look_soon()
+        elif queue is readiness.receivers and not readiness.senders:
+            readiness.sleep()
+        else:
+            readiness.look()
         return future
 
     def _deserialize(self, recvd: Any, load: Callable[[Any], Any]) -> Any:
@@ -416,8 +425,23 @@ class Socket(zmq.Socket):
 
     # ---------------------------------------------------------------- the verbs
 
+    # the two most frequent take the shortest way when they can be done at once
+
     def recv(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any:
-        return self._receive(_recv, flags, copy, track)
+        here = self._here
+        if here is None or not here.budget or here.receivers or here.loop is not _running_loop():
+            return self._receive(_recv, flags, copy, track)
+        try:
+            result = _recv(self, flags | DONTWAIT, copy, track)
+        except Exception:  # noqa: BLE001  # the long way does it again, and waits or tells
+            return self._receive(_recv, flags, copy, track)
+        here.budget -= 1
+        future = _Received(loop=here.loop)
+        future._socket = self
+        if self._more:
+            future._more = True
+        _set_result(future, result)
+        return future
 
     def recv_multipart(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any:
         return self._receive(_recv_multipart, flags, copy, track)
@@ -440,12 +464,33 @@ class Socket(zmq.Socket):
     def send(
         self, data: Any, flags: int = 0, copy: bool = True, track: bool = False, routing_id: Any = None, group: Any = None
     ) -> Any:
+        here = self._here
+        if here is not None and here.budget and not here.senders and here.loop is _running_loop():
+            try:
+                result = _send(self, data, flags | DONTWAIT, copy, track, routing_id, group)
+            except Exception:  # noqa: BLE001  # the long way does it again, and puts it into a future
+                here.budget -= 1
+            else:
+                here.budget -= 1
+                if result is None:
+                    return here.sent
+                future = _Future(loop=here.loop)
+                future.set_result(result)
+                return future
         return self._transmit(partial(_send, self, data, flags | DONTWAIT, copy, track, routing_id, group), flags)
 
     def send_multipart(
-        self, msg_parts: Sequence[Any], flags: int = 0, copy: bool = True, track: bool = False, **kwargs: Any
+        self,
+        msg_parts: Sequence[Any],
+        flags: int = 0,
+        copy: bool = True,
+        track: bool = False,
+        routing_id: Any = None,
+        group: Any = None,
+        **kwargs: Any,
     ) -> Any:
-        return self._transmit(partial(_send_multipart, self, msg_parts, flags | DONTWAIT, copy, track, **kwargs), flags)
+        operation = partial(_send_multipart, self, msg_parts, flags | DONTWAIT, copy, track, routing_id, group)
+        return self._transmit(operation, flags)
 
     def poll(self, timeout: float | None = None, flags: int = POLLIN) -> Any:
         if self._closed:
@@ -495,7 +540,7 @@ class Socket(zmq.Socket):
         self.close()
 
 
-class Context(zmq.Context[Socket]):
+class Context(_Context[Socket]):
     """A zmq.Context whose sockets are asyncio's; shadow an existing one with ``zmq.asyncio.Context(context)``."""
 
     _socket_class = Socket
@@ -515,7 +560,7 @@ class Context(zmq.Context[Socket]):
 # ---------------------------------------------------------------- polling many
 
 
-class Poller(zmq.Poller):
+class Poller(_BlockingPoller):
     """A zmq.Poller whose poll method returns a future.
 
     Members are asyncio sockets, blocking sockets, descriptors and objects with ``fileno()``.
@@ -565,7 +610,7 @@ class _Watch:
         if not self._future.done():
             try:
                 ready = zmq_poll(self._members, 0)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # the awaiter is told
                 self._future.fail(error)
             else:
                 if ready:
@@ -598,7 +643,12 @@ def _watch_member(loop: asyncio.AbstractEventLoop, member: Any, flags: int, watc
     events = [event for event, flag in ((selectors.EVENT_READ, POLLIN), (selectors.EVENT_WRITE, POLLOUT)) if flags & flag]
     for event in events:
         _watch_fd(loop, fd, event, watch.collect)
-    return lambda: [_unwatch_fd(loop, fd, event) for event in events] and None
+
+    def unwatch() -> None:
+        for event in events:
+            _unwatch_fd(loop, fd, event)
+
+    return unwatch
 
 
 # ---------------------------------------------------------------- names of old

@@ -26,7 +26,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from zmq._core import _lib
 
-
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import zmtp  # noqa: E402  the path must be right first
@@ -268,7 +267,7 @@ def hung_up(one: socket.socket) -> bool:
                 return True
     except (ConnectionResetError, BrokenPipeError):
         return True
-    except socket.timeout:
+    except TimeoutError:
         return False
 
 

@@ -522,7 +522,9 @@ cdef int _check_readable(size_t address, size_t size, str kind) except -1:
             return _lib.fail(errno)
     if readable:
         return 0
-    return _lib.fail_with(ENOTSOCK if kind == "socket" else EFAULT, f"no {kind} at address 0x{address:x}: no memory of this process")
+    return _lib.fail_with(
+        ENOTSOCK if kind == "socket" else EFAULT, f"no {kind} at address 0x{address:x}: no memory of this process"
+    )
 
 
 cdef SocketHandle closed_socket():

@@ -12,8 +12,8 @@ from libc.stdlib cimport calloc, free
 
 from . cimport _lib
 from .handle cimport (
-    LOOKED, POLLIN, POLLOUT, POLLPRI, WAIT_SLICE_NS, SocketHandle, Waker, check_held, deadline_of, enter_to_look, hold, leave, let_go,
-    time_left, wait_item, wait_poll, wait_waker_drain, waker_get, waker_put,
+    LOOKED, POLLIN, POLLOUT, POLLPRI, WAIT_SLICE_NS, SocketHandle, Waker, check_held, deadline_of, enter_to_look, hold, leave,
+    let_go, time_left, wait_item, wait_poll, wait_waker_drain, waker_get, waker_put,
 )
 from .libzmq cimport ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI, fd_t, zmq_pollitem_t
 from .socket cimport Socket

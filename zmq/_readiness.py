@@ -1,9 +1,9 @@
 """When a socket can go on: the one place that knows how libzmq's descriptor behaves.
 
-The descriptor becomes readable when there are commands for the socket, not when there is a message, and reading EVENTS, sending or
 The descriptor becomes readable when there are commands for the socket, not when there is a message, and reading EVENTS, sending
 or receiving takes the news off it, whoever does so (zmq_getsockopt(3), ZMQ_FD and ZMQ_EVENTS). So after every look that leaves
 somebody waiting, the core is told to speak up before the next call of anybody else on the socket, and then this looks again.
+
 It has no event loop of its own: a flavour says how to have `look` called soon, and gives waiters to settle.
 """
 

@@ -13,7 +13,8 @@ from . import codecs
 from ._attributes import AttributeSetter
 from ._core.socket import Socket as _Socket
 from ._core.sockopt import SocketOptions
-from .constants import Event, SocketOption, SocketType
+from ._warnings import warn_pickle
+from .constants import Event, SecurityMechanism, SocketOption, SocketType
 from .error import ZMQBindError, ZMQError
 
 TYPE_CHECKING = False
@@ -178,13 +179,20 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
 
     def bind(self: Any, addr: str | bytes) -> Any:
         super().bind(addr)
+        self._note_address(addr)
         return self._bind_cm(addr)
 
     def connect(self: Any, addr: str | bytes) -> Any:
         super().connect(addr)
+        self._note_address(addr)
         return self._connect_cm(addr)
 
     bind.__doc__, connect.__doc__ = _Socket.bind.__doc__, _Socket.connect.__doc__
+
+    def _note_address(self, addr: str | bytes) -> None:
+        text = addr if isinstance(addr, str) else addr.decode("utf-8", "replace")
+        if not _is_local(text):
+            self._handle.remote = text
 
     def _bind_cm(self, addr: str | bytes) -> _SocketContext[Self]:
         # a wildcard is unbound by what it became
@@ -287,7 +295,14 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
             flags: as for recv().
         Raises:
             What pickle.loads raises; the frame is gone then. As recv().
+
+        Warns once (zmq.PickleWarning) when other machines may reach the socket and it has no CURVE.
         """
+        remote = self._handle.remote
+        if remote is not None:
+            if self.get(SocketOption.MECHANISM) not in (SecurityMechanism.CURVE, SecurityMechanism.GSSAPI):
+                warn_pickle(remote)
+            self._handle.remote = None
         return self._deserialize(self.recv(flags=flags), codecs.decode_pyobj)
 
     def send_serialized(
@@ -338,6 +353,21 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
         """Stop the connection events; the monitor socket gets a last one, MONITOR_STOPPED, and is the caller's to close."""
         self._monitor_socket = None
         self.monitor(None, 0)
+
+
+def _is_local(address: str) -> bool:
+    """Whether only this machine can reach a peer there: inproc, ipc, and loopback addresses."""
+    transport, _, rest = address.partition("://")
+    if transport in ("inproc", "ipc"):
+        return True
+    if transport not in ("tcp", "ws", "wss", "udp"):
+        return False
+    # connect() takes "source;destination"
+    host = rest.rpartition(";")[2]
+    if host.startswith("["):
+        return host[1:].partition("]")[0] in ("::1", "lo", "lo0")
+    host = host.partition(":")[0]
+    return host in ("localhost", "lo", "lo0") or (host.startswith("127.") and host.replace(".", "").isdigit())
 
 
 def _port_taken(error: ZMQError) -> bool:

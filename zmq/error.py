@@ -22,6 +22,7 @@ __all__ = [
     "ForkedError",
     "InterruptedSystemCall",
     "NotDone",
+    "PickleWarning",
     "ThreadError",
     "ZMQBaseError",
     "ZMQBindError",
@@ -169,6 +170,14 @@ class DraftFDWarning(RuntimeWarning):
             "experimental. Ignore this warning with "
             "warnings.simplefilter('ignore', zmq.error.DraftFDWarning)"
         )
+
+
+class PickleWarning(RuntimeWarning):
+    """Objects are unpickled from a socket that other machines may reach, without CURVE: whoever can send to it can run code here.
+
+    Given once for each socket, by recv_pyobj() before it receives. Silence it, where all peers are known to be trusted, with
+    ``warnings.filterwarnings("ignore", category=zmq.PickleWarning)``.
+    """
 
 
 _CLASSES: dict[int, type[Again | ContextTerminated | InterruptedSystemCall]] = {

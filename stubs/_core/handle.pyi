@@ -18,6 +18,7 @@ class ContextHandle:
 class SocketHandle:
     """A libzmq socket, shared by all objects that stand for it."""
 
+    remote: str | None
     @property
     def closed(self) -> bool: ...
     @property

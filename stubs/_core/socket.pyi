@@ -8,6 +8,7 @@ from typing_extensions import disjoint_base
 from zmq import Frame
 
 from .buffer import _Data
+from .handle import SocketHandle
 from .release import MessageTracker
 from .sockopt import OptionHolder, _BytesOption, _IntOption
 
@@ -34,7 +35,7 @@ class Socket(OptionHolder):
     @property
     def _forked(self) -> bool: ...
     @property
-    def _handle(self) -> object: ...
+    def _handle(self) -> SocketHandle: ...
     @property
     def _closed(self) -> bool: ...
     def close(self, linger: int | None = None) -> None: ...

@@ -76,15 +76,11 @@ static int lent_drain_callback(void *unused);
 static void lent_released(void *data, void *hint)
 {
     lent_node *node = (lent_node *) hint;
+    lent_tracker *tracker = node->tracker;
     void *top;
     if (data != NULL)
         atomic_cas_ptr(lent_slot(data), node, NULL);
-    if (node->tracker != NULL) {
-        lent_tracker *tracker = node->tracker;
-        node->tracker = NULL;
-        lent_tracker_settle(tracker);
-        lent_tracker_unref(tracker);
-    }
+    node->tracker = NULL;
     do {
         top = atomic_load_ptr(&lent_returned);
         node->next = (lent_node *) top;
@@ -94,6 +90,11 @@ static void lent_released(void *data, void *hint)
         /* the queue of pending calls is short: when it is full, the next node or the next call into us drains */
         if (Py_AddPendingCall(lent_drain_callback, NULL) != 0)
             atomic_store_long(&lent_scheduled, 0);
+    }
+    /* last, so that whoever sees the message done finds the buffer on the stack and can release it */
+    if (tracker != NULL) {
+        lent_tracker_settle(tracker);
+        lent_tracker_unref(tracker);
     }
 }
 

@@ -145,8 +145,12 @@ cdef class ReleaseEvent:
 
     def is_set(self):
         """Return whether every buffer has come back."""
+        if atomic_load_long(&(<lent_tracker *> self.tracker).live) != 0:
+            drain()
+            return False
+        # only then: the last buffer may have come back this moment, and can be resized when this returns
         drain()
-        return atomic_load_long(&(<lent_tracker *> self.tracker).live) == 0
+        return True
 
     def wait(self, timeout=None):
         """Block until every buffer has come back, or for `timeout` seconds; return whether it has.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -31,12 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = importlib.import_module(f"zmq._cli.{args.command}")
     try:
         status: int = command.main(args.arguments)
+        sys.stdout.flush()
     except CommandError as error:
         print(f"python -m zmq {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # whoever read the output has enough: `python -m zmq info | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return status
 
 

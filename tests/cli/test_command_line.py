@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import zmq
@@ -46,3 +48,13 @@ def test_info_as_json(tmp_path: Path) -> None:
     assert facts["build"]["origin"]
     for feature, there in facts["has"].items():
         assert there is zmq.has(feature)
+
+
+def test_output_to_a_reader_that_has_enough_is_no_traceback() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "zmq", "info"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()
+        assert process.wait(timeout=20) in (0, 141)

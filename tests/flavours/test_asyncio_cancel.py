@@ -1,0 +1,537 @@
+"""zmq.asyncio and cancellation: no message is lost, doubled or out of order, however an await ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import zmq
+import zmq.asyncio
+
+from flavours.conftest import Pair
+from flavours.loops import Run, soon, turns, until
+
+SCALE = float(os.environ.get("ZMQ_TEST_SCALE", "1"))
+
+
+async def into(socket: Any) -> bytes:
+    room = bytearray(64)
+    size = await socket.recv_into(room)
+    return bytes(room[:size])
+
+
+async def first_of(stream: Any) -> Any:
+    async for message in stream:
+        return message
+
+
+#: How to receive: each gives the message as it was sent, a list of frames or its only frame.
+METHODS: dict[str, Callable[[Any], Awaitable[Any]]] = {
+    "recv": lambda s: s.recv(),
+    "recv frame": lambda s: s.recv(copy=False),
+    "recv_multipart": lambda s: s.recv_multipart(),
+    "recv_multipart frames": lambda s: s.recv_multipart(copy=False),
+    "recv_into": into,
+    "recv_string": lambda s: s.recv_string(),
+    "recv_json": lambda s: s.recv_json(),
+    "recv_pyobj": lambda s: s.recv_pyobj(),
+    "recv_serialized": lambda s: s.recv_serialized(lambda frames: frames[0]),
+    "async for": lambda s: first_of(s),
+    "iter_multipart": lambda s: first_of(s.iter_multipart()),
+}
+
+
+def plain(message: Any) -> bytes:
+    """The number that a message of any form carries."""
+    while isinstance(message, list):
+        message = message[0]
+    if isinstance(message, zmq.Frame):
+        message = message.bytes
+    return str(message).encode() if isinstance(message, (int, str)) else message
+
+
+def encoded(method: str, number: int) -> bytes:
+    return pickle.dumps(number) if method == "recv_pyobj" else b"%d" % number
+
+
+async def by_task_cancel(receive: Callable[[], Awaitable[Any]]) -> Any:
+    async def consume() -> Any:
+        return await receive()
+
+    task = asyncio.ensure_future(consume())
+    asyncio.get_running_loop().call_later(0.01, task.cancel)
+    return await task
+
+
+async def by_wait_for(receive: Callable[[], Awaitable[Any]]) -> Any:
+    return await asyncio.wait_for(receive(), 0.01)
+
+
+async def by_wait_for_of_a_coroutine(receive: Callable[[], Awaitable[Any]]) -> Any:
+    async def consume() -> Any:
+        return await receive()
+
+    return await asyncio.wait_for(consume(), 0.01)
+
+
+async def by_timeout(receive: Callable[[], Awaitable[Any]]) -> Any:
+    async with asyncio.timeout(0.01):  # type: ignore[attr-defined,unused-ignore]  # since 3.11
+        return await receive()
+
+
+async def by_failing_group(receive: Callable[[], Awaitable[Any]]) -> Any:
+    async def fail() -> None:
+        await asyncio.sleep(0.01)
+        raise LookupError
+
+    async def consume() -> None:
+        found.append(await receive())
+
+    found: list[Any] = []
+    try:
+        async with asyncio.TaskGroup() as group:  # type: ignore[attr-defined,unused-ignore]  # since 3.11
+            group.create_task(consume())
+            group.create_task(fail())
+    except BaseException as error:
+        if not found:
+            raise asyncio.CancelledError from error
+    return found[0]
+
+
+async def by_gather_cancel(receive: Callable[[], Awaitable[Any]]) -> Any:
+    async def consume() -> None:
+        found.append(await receive())
+
+    found: list[Any] = []
+    both = asyncio.gather(consume(), asyncio.sleep(10))
+    asyncio.get_running_loop().call_later(0.01, both.cancel)
+    try:
+        await both
+    except asyncio.CancelledError:
+        if not found:
+            raise
+    return found[0]
+
+
+async def by_future_cancel(receive: Callable[[], Awaitable[Any]]) -> Any:
+    """The future itself is cancelled, and a task that awaits it hears of it."""
+    future = receive()
+    if not isinstance(future, asyncio.Future):
+        future = asyncio.ensure_future(future)
+    asyncio.get_running_loop().call_later(0.01, future.cancel)
+    return await future
+
+
+WAYS: list[Any] = [by_task_cancel, by_wait_for, by_wait_for_of_a_coroutine, by_gather_cancel, by_future_cancel]
+if sys.version_info >= (3, 11):
+    WAYS += [by_timeout, by_failing_group]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__[3:])
+def test_message_and_cancellation_in_the_same_turn(run: Run, apair: Pair, way: Any, method: str) -> None:
+    """The loop is blocked while both happen. Whoever comes first wins; the message goes to somebody, once, in its turn."""
+
+    async def main() -> None:
+        a, b = apair()
+        peer = a._shadow_sock
+
+        async def attempt(number: int, arrives: float) -> Any:
+            loop = asyncio.get_running_loop()
+            loop.call_later(arrives, peer.send, encoded(method, number))
+            # both timers are due when the loop looks again
+            loop.call_later(0.001, time.sleep, 0.03)
+            try:
+                return await way(lambda: METHODS[method](b))
+            except (asyncio.CancelledError, asyncio.TimeoutError):
+                return None
+
+        for number, arrives in enumerate((0.002, 0.009, 0.0101, 0.012)):
+            got = await soon(attempt(number, arrives))
+            if got is None:
+                got = await soon(METHODS[method](b))
+            assert plain(got) == b"%d" % number
+            await until(lambda: not b._recv_futures)
+        assert await b.poll(10) == 0
+
+    run(main)
+
+
+@pytest.mark.parametrize("method", ["recv", "recv_multipart", "recv_into", "recv_json"])
+def test_message_is_there_and_its_awaiter_cancelled(run: Run, apair: Pair, method: str) -> None:
+    """The future is done already; the task that waits in it is cancelled before it runs again."""
+
+    async def main() -> None:
+        a, b = apair()
+        for number in range(50):
+            task = asyncio.ensure_future(METHODS[method](b)) if method == "recv_into" else None
+
+            async def consume() -> Any:
+                return await METHODS[method](b)
+
+            task = asyncio.ensure_future(consume())
+            await turns(2)
+            await a.send(encoded(method, number))
+            while not task.done() and b._recv_futures:
+                await asyncio.sleep(0)
+                if not b._recv_futures:
+                    task.cancel()
+            got = (await asyncio.gather(task, return_exceptions=True))[0]
+            if isinstance(got, asyncio.CancelledError):
+                assert await soon(b.poll(1000)) == zmq.POLLIN
+                got = await soon(METHODS[method](b))
+            assert plain(got) == b"%d" % number
+        assert await b.poll(10) == 0
+
+    if method == "recv_into":
+        pytest.skip("a coroutine of its own: covered by the storm")
+    run(main)
+
+
+def test_several_cancelled_awaiters_keep_the_order(run: Run, apair: Pair) -> None:
+    """Ten tasks wait, ten messages arrive, and all tasks are cancelled before any of them runs."""
+
+    async def main() -> None:
+        a, b = apair()
+
+        async def consume() -> bytes:
+            return bytes(await b.recv())
+
+        for forward in (True, False):
+            tasks = [asyncio.ensure_future(consume()) for _ in range(10)]
+            await turns()
+            for number in range(10):
+                a._shadow_sock.send(b"%d" % number)
+            b._get_loop().call_soon(lambda: None)
+            await until(lambda: not b._recv_futures or cancel_all(tasks, forward))
+            cancel_all(tasks, forward)
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            got = [result for result in results if not isinstance(result, BaseException)]
+            got += [await soon(b.recv()) for _ in range(10 - len(got))]
+            assert got == [b"%d" % number for number in range(10)]
+
+    def cancel_all(tasks: list[Any], forward: bool) -> bool:
+        for task in tasks if forward else reversed(tasks):
+            task.cancel()
+        return True
+
+    run(main)
+
+
+@pytest.mark.parametrize("forward", [True, False], ids=["forward", "backward"])
+def test_futures_cancelled_after_they_were_done_keep_the_order(run: Run, apair: Pair, forward: bool) -> None:
+    async def main() -> None:
+        a, b = apair()
+        futures = [b.recv() for _ in range(6)]
+        for number in range(6):
+            await a.send(b"%d" % number)
+        await until(lambda: all(future.done() for future in futures))
+        for future in futures if forward else reversed(futures):
+            assert future.cancel() is False
+        assert [await soon(b.recv()) for _ in range(6)] == [b"%d" % number for number in range(6)]
+        assert await b.poll(10) == 0
+
+    run(main)
+
+
+def test_given_back_messages_come_before_new_ones(run: Run, apair: Pair) -> None:
+    async def main() -> None:
+        a, b = apair()
+        future = b.recv_multipart()
+        await a.send_multipart([b"1", b"one"])
+        await until(future.done)
+        await a.send(b"2")
+        future.cancel()
+        assert await b.poll(0) == zmq.POLLIN
+        assert b._shadow_sock.poll(0) == zmq.POLLIN
+        assert b.events & zmq.POLLIN
+        assert await b.recv() == b"1"
+        assert b.rcvmore
+        assert await b.recv_multipart() == [b"one"]
+        assert await b.recv() == b"2"
+
+    run(main)
+
+
+def test_given_back_messages_wake_others(run: Run, apair: Pair) -> None:
+    """Somebody waits behind the one who is cancelled with the message in hand."""
+
+    async def main() -> None:
+        a, b = apair()
+        for wait in (lambda: b.recv(), lambda: b.poll(), poller_of(b).poll):
+            first = b.recv()
+            await a.send(b"1")
+            await until(first.done)
+            behind = wait()
+            assert not behind.done()
+            first.cancel()
+            got = await soon(behind)
+            if got != b"1":
+                assert await soon(b.recv()) == b"1"
+
+    def poller_of(socket: Any) -> zmq.asyncio.Poller:
+        poller = zmq.asyncio.Poller()
+        poller.register(socket, zmq.POLLIN)
+        return poller
+
+    run(main)
+
+
+def test_given_back_to_a_blocking_shadow(run: Run, apair: Pair) -> None:
+    async def main() -> None:
+        a, b = apair()
+        future = b.recv_multipart()
+        await a.send_multipart([b"x", b"y"])
+        await until(future.done)
+        future.cancel()
+        assert b._shadow_sock.recv_multipart(zmq.DONTWAIT) == [b"x", b"y"]
+
+    run(main)
+
+
+def test_gather_of_futures_cancelled(run: Run, apair: Pair) -> None:
+    """gather() takes results in callbacks of its own: what it has not taken is given back, and nobody hangs."""
+
+    async def main() -> None:
+        a, b = apair()
+        loop = asyncio.get_running_loop()
+
+        async def consume() -> Any:
+            return await asyncio.gather(b.recv(), asyncio.sleep(10))
+
+        for number in range(3):
+            task = asyncio.ensure_future(consume())
+            loop.call_later(0.005, a._shadow_sock.send, b"%d" % number)
+            loop.call_later(0.001, time.sleep, 0.03)
+            loop.call_later(0.01, task.cancel)
+            with pytest.raises(asyncio.CancelledError):
+                await soon(task)
+            assert await soon(b.recv()) == b"%d" % number
+
+    run(main)
+
+
+def test_gather_of_one_future_cancelled_does_not_hang(run: Run, apair: Pair) -> None:
+    async def main() -> None:
+        a, b = apair()
+        loop = asyncio.get_running_loop()
+
+        async def consume() -> Any:
+            return await asyncio.gather(b.recv())
+
+        task = asyncio.ensure_future(consume())
+        loop.call_later(0.005, a._shadow_sock.send, b"x")
+        loop.call_later(0.001, time.sleep, 0.03)
+        loop.call_later(0.01, task.cancel)
+        done, _ = await asyncio.wait([task], timeout=5)
+        assert done, "hangs"
+
+    run(main)
+
+
+def test_cancelled_before_it_ran(run: Run, apair: Pair) -> None:
+    """A pending future that is cancelled eats nothing, alone or in the middle of a queue."""
+
+    async def main() -> None:
+        a, b = apair()
+        futures = [b.recv() for _ in range(5)]
+        futures[1].cancel()
+        futures[4].cancel()
+        await a.send(b"0")
+        await a.send(b"1")
+        await a.send(b"2")
+        await a.send(b"3")
+        assert await soon(asyncio.gather(futures[0], futures[2], futures[3])) == [b"0", b"1", b"2"]
+        assert await soon(b.recv()) == b"3"
+        json = b.recv_json()
+        json.cancel()
+        await a.send(b"5")
+        await turns(5)
+        assert json.cancelled()
+        assert await soon(b.recv()) == b"5"
+        for _ in range(10):
+            b.poll().cancel()
+        await until(lambda: not b._recv_futures)
+
+    run(main)
+
+
+def test_awaiting_coroutine_is_closed(run: Run, apair: Pair) -> None:
+    async def main() -> None:
+        a, b = apair()
+
+        async def consume() -> Any:
+            return await b.recv()
+
+        coroutine = consume()
+        future = coroutine.send(None)
+        await a.send(b"x")
+        await until(future.done)
+        coroutine.close()
+        assert await soon(b.recv()) == b"x"
+
+    run(main)
+
+
+def test_two_awaiters_of_one_future(run: Run, apair: Pair) -> None:
+    """When one of them is cancelled, the other still gets the message, or the message is still there."""
+
+    async def main() -> None:
+        a, b = apair()
+        future = b.recv()
+
+        async def consume() -> Any:
+            return await future
+
+        tasks = [asyncio.ensure_future(consume()) for _ in range(2)]
+        await turns()
+        await a.send(b"x")
+        await until(future.done)
+        tasks[0].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        left = b"x" if await b.poll(0) and await b.recv() == b"x" else None
+        assert (results[1] == b"x") != (left == b"x")
+
+    run(main)
+
+
+def test_cancelled_send_is_whole_or_not_at_all(run: Run, apair: Pair) -> None:
+    async def main() -> None:
+        sink, source = apair(zmq.PULL, zmq.PUSH, rcvhwm=2, sndhwm=2)
+        chance = random.Random(5)
+        sent: list[int] = []
+        received: list[int] = []
+
+        async def collect() -> None:
+            while True:
+                frames = await sink.recv_multipart()
+                assert len(frames) == 5
+                assert len({frame[:8] for frame in frames}) == 1
+                received.append(int(frames[0][:8]))
+                if chance.random() < 0.3:
+                    await asyncio.sleep(0)
+
+        collecting = asyncio.ensure_future(collect())
+        for number in range(2000):
+            future = source.send_multipart([b"%08d" % number + bytes(size) for size in (0, 100, 40_000, 0, 10)])
+            if chance.random() < 0.4:
+                await turns(chance.randrange(3))
+                if future.cancel():
+                    continue
+            await soon(future)
+            sent.append(number)
+        await until(lambda: len(received) == len(sent))
+        await turns(10)
+        collecting.cancel()
+        assert received == sent
+
+    run(main)
+
+
+STORM = max(500, int(20_000 * SCALE))
+PEERS = 4
+
+
+@pytest.mark.parametrize("transport", ["inproc", "tcp"])
+@pytest.mark.timeout(120)
+def test_storm(run: Run, apair: Pair, transport: str) -> None:
+    """Random cancellations in every way, of every method, over several peers with numbered messages, some of them large."""
+
+    async def main() -> None:
+        from helpers import bind_any
+
+        chance = random.Random(11)
+        sink = apair.socket(zmq.PULL, rcvhwm=50)
+        address = bind_any(sink, transport)
+        sources = [apair.socket(zmq.PUSH, sndhwm=50) for _ in range(PEERS)]
+        for source in sources:
+            source.connect(address)
+        stop = False
+        sent = [0] * PEERS
+        received: list[list[int]] = [[] for _ in range(PEERS)]
+
+        async def produce(peer: int) -> None:
+            while not stop:
+                size = chance.choice((0, 0, 0, 10, 300, 40_000, 200_000 if chance.random() < 0.1 else 0))
+                frames = [b"%d %d" % (peer, sent[peer]), bytes(size)]
+                future = sources[peer].send_multipart(frames, copy=chance.random() < 0.5)
+                if chance.random() < 0.1:
+                    await asyncio.sleep(0)
+                    if future.cancel():
+                        continue
+                await future
+                sent[peer] += 1
+                if chance.random() < 0.2:
+                    await asyncio.sleep(0)
+
+        def note(frames: list[Any]) -> None:
+            assert len(frames) == 2, len(frames)
+            peer, number = map(int, (frames[0].bytes if isinstance(frames[0], zmq.Frame) else frames[0]).split())
+            received[peer].append(number)
+
+        async def receive() -> None:
+            kind = chance.randrange(4)
+            if kind == 0:
+                note(await sink.recv_multipart())
+            elif kind == 1:
+                note(await sink.recv_multipart(copy=False))
+            elif kind == 2:
+                await sink.recv_serialized(note)
+            else:
+                async for frames in sink.iter_multipart():
+                    note(frames)
+                    break
+
+        cancelled = 0
+
+        async def attempt() -> bool:
+            how = chance.randrange(4)
+            if how == 0:
+                try:
+                    await asyncio.wait_for(receive(), chance.random() * 0.0005)
+                except asyncio.TimeoutError:
+                    return True
+                return False
+            task = asyncio.ensure_future(receive())
+            if how == 1:
+                asyncio.get_running_loop().call_later(chance.random() * 0.0003, task.cancel)
+            elif how == 2:
+                await turns(chance.randrange(4))
+                task.cancel()
+            else:
+                await turns(chance.randrange(2))
+                if chance.random() < 0.01:
+                    time.sleep(0.0005)
+                asyncio.get_running_loop().call_soon(task.cancel)
+            try:
+                await task
+            except asyncio.CancelledError:
+                return True
+            return False
+
+        producing = [asyncio.ensure_future(produce(peer)) for peer in range(PEERS)]
+        end = time.monotonic() + 10 * max(SCALE, 0.2)
+        while cancelled < STORM and time.monotonic() < end:
+            cancelled += await attempt()
+        stop = True
+        draining = asyncio.ensure_future(drain_into(note, sink))
+        await soon(asyncio.gather(*producing), 10)
+        await until(lambda: [len(numbers) for numbers in received] == sent or not any(producing), 10, "everything received")
+        draining.cancel()
+        assert cancelled > min(STORM, 1000) * 0.5, cancelled
+        for numbers, count in zip(received, sent, strict=True):
+            assert numbers == list(range(count))
+        assert await sink.poll(10) == 0
+
+    async def drain_into(note: Callable[[list[Any]], None], sink: Any) -> None:
+        while True:
+            note(await sink.recv_multipart())
+
+    run(main)

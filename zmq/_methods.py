@@ -343,9 +343,14 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
         if addr is None:
             # a number, because libzmq gives an address back only some time after its socket was closed
             addr = f"inproc://monitor.s-{self.underlying:x}.{next(_monitor_numbers)}"
-        self.monitor(addr, Event.ALL if events is None else events)
+        # a monitor that nobody reads blocks its socket: the reader comes first
         monitor: Self = self.context.socket(SocketType.PAIR)
-        monitor.connect(addr)
+        try:
+            monitor.connect(addr)
+            self.monitor(addr, Event.ALL if events is None else events)
+        except BaseException:
+            monitor.close(0)
+            raise
         self._monitor_socket = monitor
         return monitor
 

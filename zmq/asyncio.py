@@ -100,6 +100,7 @@ class _Received(_Future):
 
     _socket: Any = None  # to give back to; None once somebody got the message
     _more: bool = False
+    _number: int = 0  # among the messages received, to keep their order
     _given_back: bool = False
     _awaited: int = 0  # by so many tasks, suspended in it
     _load: Any = None  # applied when somebody gets it
@@ -107,6 +108,7 @@ class _Received(_Future):
     def settle(self, result: Any) -> None:
         self._stop_timer()
         self._more = self._socket._more
+        self._number = self._socket._number()
         self.set_result(result)
 
     def __await__(self) -> Any:
@@ -150,7 +152,17 @@ class _Received(_Future):
         # a task that awaits it gives the message back when the cancellation gets there
         if not self._awaited:
             self._give_back()
-        return False
+        return self._given_back
+
+    # a message given back leaves a cancelled future behind, as gather() expects of its children
+
+    def cancelled(self) -> bool:
+        return self._given_back or super().cancelled()
+
+    def exception(self) -> BaseException | None:
+        if self._given_back:
+            raise CancelledError("cancel() gave the message back to the socket")
+        return super().exception()
 
     def _give_back(self) -> None:
         socket, self._socket = self._socket, None
@@ -160,9 +172,9 @@ class _Received(_Future):
         received = _result_of(self)
         if type(received) is list:
             last = len(received) - 1
-            socket._give_back([(frame, i < last) for i, frame in enumerate(received)])
+            socket._give_back([(frame, i < last) for i, frame in enumerate(received)], self._number)
         else:
-            socket._give_back([(received, self._more)])
+            socket._give_back([(received, self._more)], self._number)
 
 
 # ---------------------------------------------------------------- event loops
@@ -369,9 +381,7 @@ class Socket(_BlockingSocket):
                 future.set_exception(error)
                 return future
             else:
-                if self._more:
-                    future._more = True
-                _set_result(future, result)
+                future.settle(result)
                 return future
         operation = partial(verb, self, flags | DONTWAIT, *args)
         return self._wait(future, operation, readiness, readiness.receivers, RCVTIMEO)
@@ -440,6 +450,7 @@ class Socket(_BlockingSocket):
         future._socket = self
         if self._more:
             future._more = True
+        future._number = self._number()
         _set_result(future, result)
         return future
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     class MonitorMessage(TypedDict):
         event: Event
-        value: Event
+        value: int
         endpoint: bytes
 
 
@@ -38,7 +38,8 @@ def parse_monitor_message(msg: Sequence[bytes]) -> MonitorMessage:
     if len(msg) != 2 or len(msg[0]) != _HEADER.size:
         raise RuntimeError(f"not a monitor message of two frames, {_HEADER.size} bytes first: {list(msg)!r}")
     event, value = _HEADER.unpack(msg[0])
-    return {"event": Event(event), "value": Event(value), "endpoint": msg[1]}
+    # an IntFlag keeps no negative number, and -1 is what libzmq says for none
+    return {"event": Event(event), "value": Event(value) if value >= 0 else value, "endpoint": msg[1]}
 
 
 def recv_monitor_message(socket: SocketMethods, flags: int = 0) -> Any:

@@ -24,6 +24,8 @@ from typing import Any
 import zmq
 from zmq._core import _lib, handle, release
 
+faults: Any = _lib  # has three functions more in a build with faults
+
 #: What a call may fail with: its manual page, without what only a wrong argument of ours could cause.
 ERRORS: dict[str, tuple[int, ...]] = {
     "zmq_ctx_new": (errno.ENOMEM, errno.EMFILE),
@@ -33,7 +35,15 @@ ERRORS: dict[str, tuple[int, ...]] = {
     "zmq_msg_init_size": (errno.ENOMEM,),
     "zmq_msg_init_data": (errno.ENOMEM,),
     "zmq_msg_send": (
-        errno.EINTR, errno.EAGAIN, zmq.ETERM, zmq.ENOTSOCK, zmq.EFSM, errno.EINVAL, errno.EHOSTUNREACH, errno.EFAULT, zmq.ENOTSUP,
+        errno.EINTR,
+        errno.EAGAIN,
+        zmq.ETERM,
+        zmq.ENOTSOCK,
+        zmq.EFSM,
+        errno.EINVAL,
+        errno.EHOSTUNREACH,
+        errno.EFAULT,
+        zmq.ENOTSUP,
     ),
     "zmq_msg_recv": (errno.EINTR, errno.EAGAIN, zmq.ETERM, zmq.ENOTSOCK, zmq.EFSM, errno.EFAULT, zmq.ENOTSUP),
     "zmq_msg_close": (errno.EFAULT,),
@@ -207,7 +217,9 @@ def _shape(messages: list[list[bytes]]) -> list[list[tuple[int, bytes]]]:
 
 
 class _Mallinfo2(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()]
+    _fields_ = [
+        (name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    ]
 
 
 def _heap_counter() -> Callable[[], int]:
@@ -248,7 +260,7 @@ def handles_left(deadline: float = 1.0) -> str:
 class Runner:
     def __init__(self, scenario: Scenario, progress: Path) -> None:
         self.scenario = scenario
-        self.progress = open(progress, "w", encoding="utf-8")
+        self.progress = os.open(progress, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         self.unraisable: list[str] = []
         self.problems: list[dict[str, str]] = []
         self.baseline: Outcome | None = None
@@ -290,9 +302,7 @@ class Runner:
 
     def once(self, case: Case | None) -> tuple[Outcome, str]:
         """One run: the outcome, and what was wrong with it."""
-        self.progress.seek(0)
-        self.progress.write(f"{case}".ljust(80))
-        self.progress.flush()
+        os.pwrite(self.progress, f"{case}".ljust(80).encode(), 0)
         self.unraisable.clear()
         world = World()
         outcome = Outcome(case)
@@ -303,17 +313,17 @@ class Runner:
             story = self.scenario(world)
             action = next(story)
             stage = "acting"
-            _lib.clear_faults()
+            faults.clear_faults()
             if case is not None:
-                _lib.inject_fault(case.name, case.error, case.skip, case.times)
+                faults.inject_fault(case.name, case.error, case.skip, case.times)
             try:
                 outcome.value = action()
             except (zmq.ZMQError, MemoryError, AttributeError) as error:
                 outcome.error = error.with_traceback(None)
             del action
-            self.seen = _lib.faults_seen()
+            self.seen = faults.faults_seen()
             stage = "checking"
-            _lib.clear_faults()
+            faults.clear_faults()
             self.check_error(outcome)
             try:
                 story.send(outcome)

@@ -177,7 +177,7 @@ def multipart_mixed(w: World) -> Story:
     here, there = w.pair()
     data = bytearray(SHARED)
     frame = zmq.Frame(bytearray(SHARED), track=True, copy=False)
-    parts = [b"small" * 20, SHARED, data, frame, memoryview(b"view" * 20), b""]
+    parts: list[Any] = [b"small" * 20, SHARED, data, frame, memoryview(b"view" * 20), b""]
     expected = [bytes(part) for part in parts]
     outcome = yield lambda: here.send_multipart(parts, copy=False, track=True)
     tracker = outcome.value
@@ -370,7 +370,11 @@ def poll_many(w: World) -> Story:
         poller.register(there, zmq.POLLIN)
         poller.register(other, zmq.POLLIN)
         found = dict(poller.poll(50))
-        return found == {there: zmq.POLLIN}, zmq.zmq_poll([(other, zmq.POLLIN)], 10) == [], zmq.select([there], [], [], 0.01)[0] == [there]
+        return (
+            found == {there: zmq.POLLIN},
+            zmq.zmq_poll([(other, zmq.POLLIN)], 10) == [],
+            zmq.select([there], [], [], 0.01)[0] == [there],
+        )
 
     outcome = yield act
     if outcome.good:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
 from zmq._core import _lib
 
 from helpers import RunChild
+
+faults: Any = _lib  # has three functions more in a build with faults
 
 HERE = Path(__file__).resolve().parent
 
@@ -53,8 +56,8 @@ def test_every_call_fails_in_turn(run_child: RunChild, tmp_path: Path, name: str
 
 def test_the_switch() -> None:
     """A fault hits the calls it names and no other; clearing takes it away."""
-    _lib.clear_faults()
-    _lib.inject_fault("zmq_curve_keypair", zmq.ENOTSUP, skip=1, times=2)
+    faults.clear_faults()
+    faults.inject_fault("zmq_curve_keypair", zmq.ENOTSUP, skip=1, times=2)
     outcomes = []
     for _ in range(4):
         try:
@@ -64,8 +67,8 @@ def test_the_switch() -> None:
         else:
             outcomes.append(0)
     assert outcomes == [0, zmq.ENOTSUP, zmq.ENOTSUP, 0]
-    assert _lib.faults_seen()["zmq_curve_keypair"] == (4, 2)
-    _lib.clear_faults()
-    assert _lib.faults_seen()["zmq_curve_keypair"] == (0, 0)
+    assert faults.faults_seen()["zmq_curve_keypair"] == (4, 2)
+    faults.clear_faults()
+    assert faults.faults_seen()["zmq_curve_keypair"] == (0, 0)
     with pytest.raises(ValueError, match="zmq_nothing"):
-        _lib.inject_fault("zmq_nothing", 1)
+        faults.inject_fault("zmq_nothing", 1)

@@ -20,9 +20,17 @@ LIMIT = 65536  # MAXMSGSIZE
 QUEUE = 50
 
 SERVED = {
-    "PULL": zmq.PUSH, "REP": zmq.REQ, "ROUTER": zmq.DEALER, "DEALER": zmq.DEALER, "PAIR": zmq.PAIR, "SUB": zmq.PUB, "XSUB": zmq.XPUB,
-    "PUB": zmq.SUB, "XPUB": zmq.XSUB, "PUSH": zmq.PULL,
-}  # fmt: skip
+    "PULL": zmq.PUSH,
+    "REP": zmq.REQ,
+    "ROUTER": zmq.DEALER,
+    "DEALER": zmq.DEALER,
+    "PAIR": zmq.PAIR,
+    "SUB": zmq.PUB,
+    "XSUB": zmq.XPUB,
+    "PUB": zmq.SUB,
+    "XPUB": zmq.XSUB,
+    "PUSH": zmq.PULL,
+}
 
 
 def from_z85(text: bytes) -> bytes:
@@ -205,7 +213,9 @@ def main(mechanism: str) -> None:
             raise SystemExit(f"never served: {[one.kind for one in served if not one.done]}")
     for one in served:
         one.longest, one.last = 0.0, time.monotonic()
-    print(json.dumps({"ports": {one.kind: one.port for one in served}, "keys": {k: v.decode() for k, v in keys.items()}}), flush=True)
+    print(
+        json.dumps({"ports": {one.kind: one.port for one in served}, "keys": {k: v.decode() for k, v in keys.items()}}), flush=True
+    )
     while not select.select([sys.stdin], [], [], 0)[0]:
         for one in served:
             one.step()

@@ -228,11 +228,13 @@ FRAMES = st.one_of(
     st.builds(zmtp.frame_1, st.binary(max_size=300), FLAGS, st.none() | st.integers(0, 2**64 - 1)),
     st.binary(max_size=300),
 )
-HELLOS = st.one_of(
+HELLOS: st.SearchStrategy[zmtp.Stream] = st.one_of(
     st.sampled_from(zmtp.KINDS).map(zmtp.null_stream),
     st.builds(zmtp.plain_stream, st.sampled_from(zmtp.KINDS), st.binary(max_size=300), st.binary(max_size=300)),
     st.sampled_from(zmtp.KINDS).flatmap(lambda kind: st.sampled_from(zmtp.old_streams(kind))),
-    st.builds(zmtp.greeting, st.binary(max_size=20), st.integers(0, 255), st.integers(0, 255), st.integers(0, 255)).map(lambda one: [one]),
+    st.builds(zmtp.greeting, st.binary(max_size=20), st.integers(0, 255), st.integers(0, 255), st.integers(0, 255)).map(
+        lambda one: [one]
+    ),
     st.just([]),
 )
 

@@ -110,8 +110,9 @@ def crafted(kind: str) -> list[Stream]:
     streams += [
         [greeting(), command(b"READY", bad)]
         for bad in (
-            b"", b"\xff", ready[:-1], ready + b"\0", ready + struct.pack(">BcI", 1, b"x", 2**32 - 1), metadata(Socket_Type=b"x" * 5000),
-            metadata(Socket_Type=b"NONE"), metadata(Identity=b"i" * 256), metadata(**{f"X{i}": b"v" * 50 for i in range(500)}), ready * 50,
+            b"", b"\xff", ready[:-1], ready + b"\0", ready * 50, ready + struct.pack(">BcI", 1, b"x", 2**32 - 1),
+            metadata(Socket_Type=b"x" * 5000), metadata(Socket_Type=b"NONE"), metadata(Identity=b"i" * 256),
+            metadata(**{f"X{i}": b"v" * 50 for i in range(500)}),
         )
     ]  # fmt: skip
     streams += [
@@ -167,7 +168,16 @@ def record(kind: str, port: int, prepare: Any) -> Stream:
 
 # ---------------------------------------------------------------- spoiling
 
-LENGTHS = [b"\0", b"\xff", b"\x7f", b"\x80", struct.pack(">Q", 2**63 - 1), struct.pack(">Q", 2**64 - 1), struct.pack(">I", 2**32 - 1), struct.pack(">Q", 65537)]
+LENGTHS = [
+    b"\0",
+    b"\xff",
+    b"\x7f",
+    b"\x80",
+    struct.pack(">Q", 2**63 - 1),
+    struct.pack(">Q", 2**64 - 1),
+    struct.pack(">I", 2**32 - 1),
+    struct.pack(">Q", 65537),
+]
 
 
 def spoil(stream: Sequence[bytes], others: Sequence[Stream], chance: random.Random) -> Stream:
@@ -200,7 +210,12 @@ def spoil(stream: Sequence[bytes], others: Sequence[Stream], chance: random.Rand
             other = chance.choice(others)
             spoilt[at + 1 :] = other[chance.randrange(len(other) + 1) :]
         elif how == 8:
-            spoilt.append(command(chance.choice((b"PING", b"READY", b"ERROR", b"SUBSCRIBE", b"MESSAGE", b"X" * 200)), chance.randbytes(chance.randrange(40))))
+            spoilt.append(
+                command(
+                    chance.choice((b"PING", b"READY", b"ERROR", b"SUBSCRIBE", b"MESSAGE", b"X" * 200)),
+                    chance.randbytes(chance.randrange(40)),
+                )
+            )
         else:
             spoilt += [frame(chance.randbytes(chance.randrange(600)), chance.randrange(8)) for _ in range(chance.randrange(5))]
             continue

@@ -16,7 +16,7 @@ sys.setswitchinterval(0.0001)
 
 
 def test_eight_threads_do_everything_for_ten_seconds(run_child: RunChild) -> None:
-    """Number 5 of the twenty: send, receive, poll, options, shadows, monitors, proxies, collections, and closing, on shared sockets."""
+    """Number 5 of the twenty, with shadows, monitors, proxies, collections and closing, on shared sockets."""
     script = (
         PRELUDE
         + """

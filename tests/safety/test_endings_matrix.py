@@ -22,7 +22,8 @@ context.linger = 100
 
 STATES = {
     "open-socket": "s = context.socket(zmq.PULL); s.bind('tcp://127.0.0.1:*')",
-    "queued-to-nobody": "s = context.socket(zmq.PUSH); s.connect('tcp://127.0.0.1:9'); s.send(b'x'); s.send(bytearray(100_000), copy=False)",
+    "queued-to-nobody": "s = context.socket(zmq.PUSH); s.connect('tcp://127.0.0.1:9'); s.send(b'x');"
+    " s.send(bytearray(100_000), copy=False)",
     "reference-cycle": "s = context.socket(zmq.PUSH); s.connect('tcp://127.0.0.1:9'); s.send(b'x'); c = [context, s]; c.append(c)\n"
     "class Holder: pass\nh = Holder(); h.h = h; h.s = s; h.c = context",
     "daemon-in-recv": "s = context.socket(zmq.PULL); d = Running(s.recv); blocked(d)",
@@ -32,7 +33,8 @@ STATES = {
     "module-global": "import builtins; s = builtins.kept_socket = context.socket(zmq.PULL); builtins.kept = [context]",
     "monitor-attached": "s = context.socket(zmq.PULL); m = s.get_monitor_socket(); s.bind('tcp://127.0.0.1:*')",
     "monitor-closed": "s = context.socket(zmq.PULL); s.get_monitor_socket().close(); s.bind('tcp://127.0.0.1:*')",
-    "poller-holding": "s = context.socket(zmq.PULL); t = context.socket(zmq.PUSH); p = zmq.Poller(); p.register(s); p.register(t); p.poll(0)",
+    "poller-holding": "s = context.socket(zmq.PULL); t = context.socket(zmq.PUSH); p = zmq.Poller();"
+    " p.register(s); p.register(t); p.poll(0)",
 }
 
 ENDS = {
@@ -157,9 +159,11 @@ os._exit(0)
 DAEMONS = {
     "term": "other = zmq.Context(); kept = other.socket(zmq.PAIR); d = Running(other.term)",
     "term-timeout": "other = zmq.Context(); kept = other.socket(zmq.PAIR); d = Running(lambda: other.term(timeout=60))",
-    "destroy-lingering": "s = context.socket(zmq.PUSH); s.linger = -1; s.connect('tcp://127.0.0.1:9'); s.send(b'x'); d = Running(context.destroy)",
+    "destroy-lingering": "s = context.socket(zmq.PUSH); s.linger = -1; s.connect('tcp://127.0.0.1:9'); s.send(b'x');"
+    " d = Running(context.destroy)",
     "select": "s = context.socket(zmq.PULL); d = Running(lambda: zmq.select([s], [], []))",
-    "steerable": "s, t, k = (context.socket(x) for x in (zmq.PULL, zmq.PUSH, zmq.PAIR)); d = Running(lambda: zmq.proxy_steerable(s, t, None, k))",
+    "steerable": "s, t, k = (context.socket(x) for x in (zmq.PULL, zmq.PUSH, zmq.PAIR));"
+    " d = Running(lambda: zmq.proxy_steerable(s, t, None, k))",
     "recv_multipart": "s = context.socket(zmq.PULL); d = Running(s.recv_multipart)",
     "recv_into": "s = context.socket(zmq.PULL); d = Running(lambda: s.recv_into(bytearray(9)))",
     "send-shared": "s = context.socket(zmq.PUSH); d = Running(lambda: s.send(bytearray(100_000), copy=False))",

@@ -138,8 +138,8 @@ context.term()
 @pytest.mark.parametrize(
     "call",
     ["s.send(b'x')", "s.send_multipart([b'x'])", "s.recv()", "s.recv_multipart()", "s.recv_into(bytearray(3))", "s.poll(0)",
-     "s.get(zmq.LINGER)", "s.linger", "s.bind('inproc://x')", "zmq.proxy(s, s)", "zmq.zmq_poll([(s, 1)], 0)", "zmq.Socket.shadow(s)",
-     "s.get_monitor_socket()", "c.socket(zmq.PAIR)", "c.get(zmq.IO_THREADS)", "c.set(zmq.IO_THREADS, 1)", "zmq.Context(c)"],
+     "s.get(zmq.LINGER)", "s.linger", "s.bind('inproc://x')", "zmq.proxy(s, s)", "zmq.zmq_poll([(s, 1)], 0)",
+     "zmq.Socket.shadow(s)", "s.get_monitor_socket()", "c.socket(zmq.PAIR)", "c.get(zmq.IO_THREADS)", "c.set(zmq.IO_THREADS, 1)", "zmq.Context(c)"],
 )  # fmt: skip
 def test_object_without_init(run_child: RunChild, call: str) -> None:
     script = (
@@ -250,13 +250,14 @@ context.term()
 
 @pytest.mark.parametrize("member", [None, "text", 1.5, -1, object(), b"x", 2**40, -(2**40)])
 def test_no_member_at_all(member: Any) -> None:
+    number: Any = 5
     for call in (
         lambda: zmq.zmq_poll([(member, zmq.POLLIN)], 0),
         lambda: zmq.select([member], [], [], 0),
         lambda: zmq.zmq_poll([(0, 10**9)], 0),
         lambda: zmq.zmq_poll([0], 0),
         lambda: zmq.zmq_poll([(0, 1, 2)], 0),
-        lambda: zmq.zmq_poll(5, 0),
+        lambda: zmq.zmq_poll(number, 0),
     ):
         with pytest.raises((TypeError, ValueError, OverflowError)):
             call()

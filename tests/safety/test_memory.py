@@ -37,7 +37,7 @@ EXPORTERS = {
     ),
     "numpy-resize": ("import numpy; data = numpy.frombuffer(PATTERN, 'u1').copy()", "data.resize(400_000)"),
     "numpy-over-bytearray": ("import numpy; base = bytearray(PATTERN); data = numpy.frombuffer(base, 'u1')", "base.append(1)"),
-    "numpy-reshaped": ("import numpy; base = bytearray(PATTERN); data = numpy.frombuffer(base, 'u1').reshape(400, 500)", "base.clear()"),
+    "numpy-reshaped": ("import numpy; base = bytearray(PATTERN); data = numpy.frombuffer(base, 'u1').reshape(8, -1)", "base.clear()"),
     "ctypes-over-bytearray": (
         "base = bytearray(PATTERN); data = (ctypes.c_char * len(base)).from_buffer(base)",
         "base.append(1)",
@@ -87,8 +87,6 @@ context.destroy(linger=0)
 """
     )
     run_child(script, timeout=15).ok()
-
-
 
 
 # exporters written in Python (3.12): their release runs when libzmq lets go, wherever that is
@@ -224,7 +222,11 @@ assert live_buffers() == 0
 
 PARTS = {"big": "bytearray(FILL)", "small": "b'small'", "frame": "zmq.Frame(bytearray(FILL), copy=False, track=True)",
          "bytes": "bytes(FILL)", "shared": "common", "array": "array.array('B', FILL)"}  # fmt: skip
-MIXES = [*itertools.combinations_with_replacement(PARTS, 2), ("big", "small", "frame", "shared", "shared", "bytes"), ("small", "frame", "small", "array", "big")]
+MIXES = [
+    *itertools.combinations_with_replacement(PARTS, 2),
+    ("big", "small", "frame", "shared", "shared", "bytes"),
+    ("small", "frame", "small", "array", "big"),
+]
 FATES = ("0-subscribers", "1-subscriber", "3-subscribers", "high-water-mark", "close", "term", "tcp", "dropped-peer")
 
 

@@ -93,6 +93,29 @@ context.destroy(linger=0)
     run_child(script, timeout=40).ok()
 
 
+@pytest.mark.parametrize("first", ["s.close(); m.close()", "m.close(); s.close()", "del s, m; gc.collect()"])
+def test_both_closed_at_once_with_events_on_their_way(run_child: RunChild, first: str) -> None:
+    """An I/O thread that tells of the disconnection comes after both: it must go on serving others."""
+    script = (
+        PRELUDE
+        + f"""
+import warnings
+warnings.simplefilter("ignore", ResourceWarning)
+s.close()
+for _ in range(100):
+    s, push = context.socket(zmq.PULL), context.socket(zmq.PUSH)
+    m = s.get_monitor_socket()
+    s.rcvtimeo = 3000
+    s.bind("tcp://127.0.0.1:*"); push.connect(s.last_endpoint)
+    push.send(b"x"); assert s.recv() == b"x"
+    {first}
+    push.close(0)
+context.term()
+"""
+    )
+    run_child(script, timeout=20).ok()
+
+
 def test_monitors_one_after_another(run_child: RunChild) -> None:
     script = (
         PRELUDE
@@ -130,7 +153,10 @@ context.destroy(linger=0)
     run_child(script, timeout=10).ok()
 
 
-@pytest.mark.parametrize("call", ["s.get_monitor_socket()", "s.monitor('inproc://y')", "s.disable_monitor()", "recv_monitor_message(m)"])
+CLOSED = ["s.get_monitor_socket()", "s.monitor('inproc://y')", "s.disable_monitor()", "recv_monitor_message(m)"]
+
+
+@pytest.mark.parametrize("call", CLOSED)
 def test_closed_socket_is_enotsock(run_child: RunChild, call: str) -> None:
     script = (
         PRELUDE

@@ -1,4 +1,4 @@
-"""Signal handlers that come back into what their thread is blocked in, and Ctrl-C out of the calls that tests/threads leaves out."""
+"""Signal handlers that come back into what their thread is blocked in; Ctrl-C out of calls that tests/threads leaves out."""
 
 from __future__ import annotations
 
@@ -158,7 +158,8 @@ context.destroy(linger=0)
 
 
 LEFT = {
-    "destroy-lingering": "p = context.socket(zmq.PUSH); p.linger = -1; p.connect('tcp://127.0.0.1:9'); p.send(b'x'); context.destroy()",
+    "destroy-lingering": "p = context.socket(zmq.PUSH); p.linger = -1; p.connect('tcp://127.0.0.1:9');"
+    " p.send(b'x'); context.destroy()",
     "term-timeout": "context.term(timeout=20)",
     "tracker": "m = a.send(bytearray(100_000), copy=False, track=True); m.wait()",
     "tracker-timeout": "m = a.send(bytearray(100_000), copy=False, track=True); m.wait(20)",

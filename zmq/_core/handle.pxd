@@ -74,13 +74,15 @@ cdef class SocketHandle:
     cdef void *parked            # the socket of `owner`, meanwhile
     cdef void *watched           # the socket, while `watcher` waits for somebody to use it
     cdef object watcher          # called once, before the next call of anybody
-    cdef list stash              # (content, more) of frames given back by cancelled receives, oldest first; or None
+    cdef list stash              # (content, more, number) of frames given back by cancelled receives, oldest first; or None
+    cdef int64_t number          # of the message received last for an awaiter, so that what comes back finds its place
+    cdef int64_t stash_number    # of the message taken from the stash last
     cdef unsigned long owner     # the thread that waits (free-threaded: is in a call); 0: none
     cdef short idle              # events that EVENTS denied, with no call since: only the descriptor can bring them
     cdef int depth               # calls of `owner` nested by signal handlers
     cdef atomic_long_t users     # threads inside a thread-safe socket
     cdef Waker *waker            # ends the owner's wait
-    cdef bint closing            # another thread closes: leave at once
+    cdef atomic_long_t closing   # another thread closes: leave at once; read without the GIL by proxies
     cdef readonly bint closed
     cdef readonly bint forked
     cdef void *inherited         # the address before the fork, to know it again
@@ -131,6 +133,7 @@ cdef enum:
 
 cdef enum:
     # in SocketHandle.idle, beside the events: RCVMORE, when the last call was a receive
+    RECEIVED_FROM_STASH = 0x10
     RECEIVED_LAST = 0x20
     RECEIVED_MORE = 0x40
     # EVENTS was asked for, whatever it said

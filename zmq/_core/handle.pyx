@@ -199,7 +199,7 @@ cdef void *enter_slow(SocketHandle handle) except NULL:
             f"socket of type {handle.type} was made before a fork, in the parent process: "
             "make a new Context and new sockets in the child"
         )
-    if handle.closed or handle.closing:
+    if handle.closed or atomic_load_long(&handle.closing):
         _lib.fail(ENOTSOCK)
         return NULL
     if handle.thread_safe:
@@ -307,7 +307,7 @@ cdef void let_go(SocketHandle handle) noexcept:
         return
     handle.waker = NULL
     handle.owner = 0
-    if not handle.closing and handle.parked != NULL:
+    if not atomic_load_long(&handle.closing) and handle.parked != NULL:
         ptr = handle.parked
         handle.parked = NULL
         atomic_swap_ptr(&handle.ptr, ptr)
@@ -315,7 +315,7 @@ cdef void let_go(SocketHandle handle) noexcept:
 
 cdef int check_held(SocketHandle handle, Waker *waker) except -1:
     """After signal handlers ran: ENOTSOCK when another thread wants the socket closed, or a handler closed it."""
-    if handle.closing or handle.closed or (not handle.thread_safe and handle.parked == NULL):
+    if atomic_load_long(&handle.closing) or handle.closed or (not handle.thread_safe and handle.parked == NULL):
         _lib.fail(ENOTSOCK)
     # a handler that waited in the same socket left its own here
     handle.waker = waker
@@ -544,7 +544,7 @@ cdef int socket_shut(SocketHandle handle, int linger) except -1:
         _tell_watcher(handle)
     end_monitored(handle)
     if handle.thread_safe:
-        handle.closing = True
+        atomic_store_long(&handle.closing, 1)
         ptr = atomic_swap_ptr(&handle.ptr, NULL)
         while atomic_load_long(&handle.users) > 0:
             _let_others_run()
@@ -553,7 +553,7 @@ cdef int socket_shut(SocketHandle handle, int linger) except -1:
         if ptr == NULL and handle.owner == PyThread_get_thread_ident():
             ptr = atomic_swap_ptr(&handle.parked, NULL)
         elif ptr == NULL:
-            handle.closing = True
+            atomic_store_long(&handle.closing, 1)
             while handle.owner != 0:
                 if handle.waker != NULL:
                     wait_waker_wake(&handle.waker.fds)

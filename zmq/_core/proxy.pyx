@@ -13,8 +13,8 @@ from libc.string cimport memcmp, memset
 
 from . cimport _lib
 from .handle cimport (
-    POLLIN, WAIT_FOREVER, WAIT_SLICE_NS, SocketHandle, Waker, check_held, enter, hold, leave, let_go, wait_item, wait_now_ns,
-    wait_poll, wait_waker_drain, waker_get, waker_put,
+    POLLIN, WAIT_FOREVER, WAIT_SLICE_NS, SocketHandle, Waker, atomic_load_long, atomic_long_t, check_held, enter, hold, leave, let_go,
+    wait_item, wait_now_ns, wait_poll, wait_waker_drain, waker_get, waker_put,
 )
 from .libzmq cimport ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_ROUTER, fd_t, zmq_msg_t
 from .socket cimport Socket
@@ -44,7 +44,7 @@ cdef struct Prefix:
 cdef struct Proxy:
     void *sockets[SIDES]   # NULL: not used
     fd_t fds[SIDES]
-    bint *closing[SIDES]
+    atomic_long_t *closing[SIDES]
     Waker *waker
     Parts message          # received and not yet sent, to `target`
     Parts copies           # of it, for the capture socket
@@ -158,7 +158,7 @@ cdef int copy_for_capture(Proxy *proxy, int side) noexcept nogil:
 cdef bint must_close(Proxy *proxy) noexcept nogil:
     cdef int side
     for side in range(SIDES):
-        if proxy.closing[side] != NULL and proxy.closing[side][0]:
+        if proxy.closing[side] != NULL and atomic_load_long(proxy.closing[side]):
             return True
     return False
 
@@ -315,7 +315,10 @@ cdef int pump(Proxy *proxy) noexcept nogil:
         front = _lib.try_events(proxy.sockets[FRONTEND])
         if front < 0:
             return front
-        back = _lib.try_events(proxy.sockets[BACKEND])
+        # the same socket is not asked twice: the second answer would have taken the news off the first
+        back = front
+        if proxy.sockets[BACKEND] != proxy.sockets[FRONTEND]:
+            back = _lib.try_events(proxy.sockets[BACKEND])
         if back < 0:
             return back
         room = room_to_capture(proxy)

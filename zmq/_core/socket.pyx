@@ -18,7 +18,7 @@ from ._lib cimport FEW_PARTS
 from .buffer cimport get_buffer, get_writable_buffer
 from .frame cimport Frame, as_group, check_track, default_threshold, frame_received, need_drafts
 from .handle cimport (
-    KEEP_LINGER, POLLIN, POLLOUT, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, closed_socket, deadline_in, deadline_of,
+    KEEP_LINGER, POLLIN, POLLOUT, RECEIVED_FROM_STASH, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, closed_socket, deadline_in, deadline_of,
     end_monitored, enter, leave, monitor_begun, need_descriptors, pointer_of, read_monitor, socket_adopt, socket_open, socket_shut,
     unwatch, wait_ready, watch,
 )
@@ -246,10 +246,10 @@ cdef object from_stash(SocketHandle handle, bint copy, bint track):
     cdef bint more
     enter(handle)
     leave(handle)
-    content, more = handle.stash.pop(0)
+    content, more, handle.stash_number = handle.stash.pop(0)
     if not handle.stash:
         handle.stash = None
-    handle.idle = RECEIVED_MORE if more else RECEIVED_LAST
+    handle.idle = RECEIVED_FROM_STASH | (RECEIVED_MORE if more else RECEIVED_LAST)
     if copy:
         return content.bytes if isinstance(content, Frame) else content
     if not isinstance(content, Frame):
@@ -804,15 +804,30 @@ cdef class Socket(OptionHolder):
         """Whether the frame received last has another behind it, if that was the last call."""
         return bool(self.handle.idle & RECEIVED_MORE)
 
-    def _give_back(self, frames):
+    def _number(self):
+        """Number what was received last, right after the call: the number to give it back with."""
+        cdef SocketHandle handle = self.handle
+        if handle.idle & RECEIVED_FROM_STASH:
+            return handle.stash_number
+        handle.number += 1
+        return handle.number
+
+    def _give_back(self, frames, int64_t number):
         """Put received frames back in front of what is still to be received, by whatever object stands for this socket.
 
         Args:
-            frames: list of (bytes or Frame, whether the message goes on).
+            frames: list of (bytes or Frame, whether the message goes on). number: from _number(), which keeps the order of messages
+                that several awaiters give back.
         """
+        cdef list stash
+        cdef Py_ssize_t place = 0
         if self.handle.closed or not frames:
             return
-        self.handle.stash = [*frames, *(self.handle.stash or ())]
+        stash = self.handle.stash or []
+        while place < len(stash) and stash[place][2] < number:
+            place += 1
+        stash[place:place] = [(content, more, number) for content, more in frames]
+        self.handle.stash = stash
         self.handle.idle = 0
         if self.handle.watcher is not None:
             enter(self.handle)

@@ -346,8 +346,11 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
         # a monitor that nobody reads blocks its socket: the reader comes first
         monitor: Self = self.context.socket(SocketType.PAIR)
         try:
+            # and its queue has no limit
+            monitor.set(SocketOption.RCVHWM, 0)
             monitor.connect(addr)
             self.monitor(addr, Event.ALL if events is None else events)
+            monitor._read_monitor(addr)
         except BaseException:
             monitor.close(0)
             raise

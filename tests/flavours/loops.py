@@ -105,7 +105,7 @@ def _cancel_everything(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(asyncio.wait(tasks, timeout=1))
 
 
 async def turns(count: int = 3) -> None:

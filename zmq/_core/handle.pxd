@@ -97,6 +97,7 @@ cdef class SocketHandle:
     cdef long monitoring         # counts the monitors begun and ended
     cdef object monitored        # weakly, the socket whose monitor this one reads, and its count then
     cdef long monitored_count
+    cdef object reader           # weakly, the socket that reads this one's monitor
     cdef object __weakref__
     # intrusive list of all handles, borrowed both ways: see _Registry
     cdef void *next_handle

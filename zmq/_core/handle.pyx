@@ -135,6 +135,7 @@ cdef class SocketHandle:
             return
         unwatch(self)
         end_monitored(self)
+        _end_monitor(self)
         if self.ptr != NULL and not self.foreign and not shutting_down():
             _lib.poller_destroy(&self.poller)
             _lib.socket_close(self.ptr)
@@ -543,6 +544,7 @@ cdef int socket_shut(SocketHandle handle, int linger) except -1:
     if handle.watcher is not None:
         _tell_watcher(handle)
     end_monitored(handle)
+    _end_monitor(handle)
     if handle.thread_safe:
         atomic_store_long(&handle.closing, 1)
         ptr = atomic_swap_ptr(&handle.ptr, NULL)
@@ -578,7 +580,7 @@ cdef int socket_shut(SocketHandle handle, int linger) except -1:
 
 # libzmq waits, for ever and with the socket's lock, to tell a monitor's reader of an event: when the reader is closed or does not
 # read, the next event stops an I/O thread or the thread that uses the socket. So a reader's queue has no limit, and the monitor
-# ends before its reader does.
+# ends before its reader does; also before its own socket, whose last events could otherwise come after the reader was closed.
 
 cdef dict monitors = {}  # the handles that are monitored, weakly, by address
 
@@ -609,7 +611,23 @@ cdef int read_monitor(SocketHandle handle, bytes address) except -1:
     leave(handle)
     handle.monitored = found
     handle.monitored_count = watched.monitoring
+    watched.reader = ref(handle)
     return 0
+
+
+cdef void _end_monitor(SocketHandle handle) noexcept:
+    """End the monitor of this socket, which is about to go, if it has a reader: then that does not wait."""
+    cdef SocketHandle reader
+    cdef void *ptr = pointer_of(handle)
+    if handle.reader is None:
+        return
+    reader = handle.reader()
+    handle.reader = None
+    if ptr == NULL or reader is None or reader.closed or reader.monitored_count != handle.monitoring or shutting_down():
+        return
+    reader.monitored = None
+    handle.monitoring += 1
+    _lib.socket_monitor_end(ptr)
 
 
 cdef void end_monitored(SocketHandle handle) noexcept:
@@ -620,7 +638,7 @@ cdef void end_monitored(SocketHandle handle) noexcept:
         return
     watched = handle.monitored()
     handle.monitored = None
-    if watched is None:
+    if watched is None or handle.closed:
         return
     # libzmq has a lock for this, so that it matters not who uses the socket
     ptr = pointer_of(watched)

@@ -789,6 +789,10 @@ cdef class Socket(OptionHolder):
         finally:
             leave(handle)
 
+    def _read_monitor(self, addr):
+        """Become the reader of the monitor at an address that this PAIR socket was connected to before it began."""
+        read_monitor(self.handle, as_address(addr))
+
     # ------------------------------------------------------------ for the flavours that wait in an event loop
 
     def _watch(self, watcher):

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
 
-    class Waiter(Protocol):
+    class _Waiter(Protocol):
         """Somebody who waits for an operation."""
 
         def done(self) -> bool: ...
         def settle(self, result: Any) -> None: ...
         def fail(self, error: BaseException) -> None: ...
 
-    Operation = Callable[[], Any]
+    _Operation = Callable[[], Any]
 
 POLLIN, POLLOUT = int(PollEvent.POLLIN), int(PollEvent.POLLOUT)
 _EVENTS = SocketOption.EVENTS
@@ -43,9 +43,9 @@ class Readiness:
         self._get = get
         self._watch = watch
         self._unwatch = unwatch
-        self.receivers: deque[tuple[Waiter, Operation]] = deque()
-        self.senders: deque[tuple[Waiter, Operation]] = deque()
-        self.pollers: list[tuple[Waiter, int]] = []
+        self.receivers: deque[tuple[_Waiter, _Operation]] = deque()
+        self.senders: deque[tuple[_Waiter, _Operation]] = deque()
+        self.pollers: list[tuple[_Waiter, int]] = []
 
     def look_soon(self) -> None:
         """Have `look` called from the event loop; may be called by any thread, and before every call on the socket."""
@@ -111,7 +111,7 @@ class Readiness:
             self.pollers = [entry for entry in self.pollers if not entry[0].done()]
 
 
-def _serve(queue: deque[tuple[Waiter, Operation]]) -> bool:
+def _serve(queue: deque[tuple[_Waiter, _Operation]]) -> bool:
     """Run the operations of a direction until one would wait; whether any ran."""
     served = False
     while queue:

@@ -1,6 +1,6 @@
 """Who may touch a libzmq socket or context, and the one way to wait for it."""
 
-from typing import final
+from typing import Any, final
 
 def exiting() -> bool: ...
 def live_sockets() -> int: ...
@@ -18,6 +18,7 @@ class ContextHandle:
 class SocketHandle:
     """A libzmq socket, shared by all objects that stand for it."""
 
+    readiness: Any
     remote: str | None
     @property
     def closed(self) -> bool: ...

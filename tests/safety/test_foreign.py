@@ -139,7 +139,8 @@ context.term()
     "call",
     ["s.send(b'x')", "s.send_multipart([b'x'])", "s.recv()", "s.recv_multipart()", "s.recv_into(bytearray(3))", "s.poll(0)",
      "s.get(zmq.LINGER)", "s.linger", "s.bind('inproc://x')", "zmq.proxy(s, s)", "zmq.zmq_poll([(s, 1)], 0)",
-     "zmq.Socket.shadow(s)", "s.get_monitor_socket()", "c.socket(zmq.PAIR)", "c.get(zmq.IO_THREADS)", "c.set(zmq.IO_THREADS, 1)", "zmq.Context(c)"],
+     "zmq.Socket.shadow(s)", "s.get_monitor_socket()", "c.socket(zmq.PAIR)", "c.get(zmq.IO_THREADS)", "c.set(zmq.IO_THREADS, 1)",
+     "zmq.Context(c)"],
 )  # fmt: skip
 def test_object_without_init(run_child: RunChild, call: str) -> None:
     script = (

@@ -37,7 +37,10 @@ EXPORTERS = {
     ),
     "numpy-resize": ("import numpy; data = numpy.frombuffer(PATTERN, 'u1').copy()", "data.resize(400_000)"),
     "numpy-over-bytearray": ("import numpy; base = bytearray(PATTERN); data = numpy.frombuffer(base, 'u1')", "base.append(1)"),
-    "numpy-reshaped": ("import numpy; base = bytearray(PATTERN); data = numpy.frombuffer(base, 'u1').reshape(8, -1)", "base.clear()"),
+    "numpy-reshaped": (
+        "import numpy; base = bytearray(PATTERN); data = numpy.frombuffer(base, 'u1').reshape(8, -1)",
+        "base.clear()",
+    ),
     "ctypes-over-bytearray": (
         "base = bytearray(PATTERN); data = (ctypes.c_char * len(base)).from_buffer(base)",
         "base.append(1)",

@@ -131,7 +131,8 @@ class _Received(_Future):
         try:
             yield from _await_future(self)
         except BaseException:
-            self._give_back()
+            if self._awaited == 1:  # the others still get it
+                self._give_back()
             raise
         finally:
             self._awaited -= 1

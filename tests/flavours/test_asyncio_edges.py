@@ -149,7 +149,7 @@ def test_blocking_peer_in_a_thread(run: Run, apair: Pair, socket: MakeSocket) ->
     """10,000 messages from a blocking socket of another thread, and as many answers."""
 
     async def main() -> None:
-        router = apair.socket(zmq.ROUTER, rcvhwm=100, sndhwm=100)
+        router = apair.socket(zmq.ROUTER, rcvhwm=100)  # with a mark for sending it would drop answers
         address = bind_any(router, "tcp")
 
         def ask() -> None:

@@ -46,6 +46,17 @@ class Readiness:
         self.receivers: deque[tuple[_Waiter, _Operation]] = deque()
         self.senders: deque[tuple[_Waiter, _Operation]] = deque()
         self.pollers: list[tuple[_Waiter, int]] = []
+        self._tidy_at = 32
+
+    def enqueue(self, queue: deque[tuple[_Waiter, _Operation]], waiter: _Waiter, operation: _Operation) -> None:
+        """Have an operation done when its turn comes; `queue` is `receivers` or `senders`."""
+        if len(queue) >= self._tidy_at:
+            # cancelled and timed out ones behind one that still waits would pile up
+            alive = [entry for entry in queue if not entry[0].done()]
+            queue.clear()
+            queue.extend(alive)
+            self._tidy_at = max(32, 2 * len(alive))
+        queue.append((waiter, operation))
 
     def look_soon(self) -> None:
         """Have `look` called from the event loop; may be called by any thread, and before every call on the socket."""
@@ -103,7 +114,6 @@ class Readiness:
         self.pollers.clear()
 
     def _forget_done(self) -> None:
-        # cancelled and timed out ones; in the middle of a queue they go when their turn comes
         for queue in (self.receivers, self.senders):
             while queue and queue[0][0].done():
                 queue.popleft()

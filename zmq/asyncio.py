@@ -65,9 +65,11 @@ class _Future(asyncio.Future):  # type: ignore[type-arg]  # typeshed's is generi
         self.set_result(result)
 
     def fail(self, error: BaseException) -> None:
-        """The operation failed."""
+        """The operation failed, or the socket is gone."""
         self._stop_timer()
         self.set_exception(error)
+        # nobody may be left to hear of a socket that was closed: no reason for asyncio to complain
+        self._log_traceback = False
 
     def cancel(self, msg: Any = None) -> bool:
         self._stop_timer()
@@ -421,7 +423,7 @@ class Socket(_BlockingSocket):
         timeout = _get(self, timeout_option)
         if timeout >= 0:
             future.expire_in(timeout)
-        queue.append((future, operation))
+        readiness.enqueue(queue, future, operation)
         if not readiness.budget:
             readiness.look_soon()
         elif queue is readiness.receivers and not readiness.senders:

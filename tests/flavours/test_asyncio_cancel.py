@@ -387,11 +387,11 @@ def test_two_awaiters_of_one_future(run: Run, apair: Pair) -> None:
         async def consume() -> Any:
             return await future
 
+        # registered first, so that it runs when the message is there and before the tasks that wait for it
+        future.add_done_callback(lambda _: tasks[0].cancel())
         tasks = [asyncio.ensure_future(consume()) for _ in range(2)]
         await turns()
         await a.send(b"x")
-        await until(future.done)
-        tasks[0].cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert isinstance(results[0], asyncio.CancelledError)
         assert results[1] == b"x"

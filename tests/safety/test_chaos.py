@@ -118,9 +118,10 @@ def test_eight_threads_end_one_context(run_child: RunChild, how: str) -> None:
     script = (
         PRELUDE
         + f"""
-for _ in range(60):
+sys.setswitchinterval(1e-6)
+for _ in range({20 if how == "destroy" else 60}):
     mine = zmq.Context()
-    sockets = [mine.socket(zmq.PAIR) for _ in range(4)]
+    sockets = [mine.socket(zmq.PAIR) for _ in range({200 if how == "destroy" else 4})]
     barrier = threading.Barrier(8)
     def end(number):
         barrier.wait()

@@ -207,7 +207,11 @@ class Context(_Context, _Options, Generic[_S]):
         self._sockets.discard(socket)
 
     def _open_sockets(self) -> list[Any]:
-        return [socket for socket in self._sockets if not socket.closed]
+        while True:
+            try:
+                return [socket for socket in self._sockets if not socket.closed]
+            except RuntimeError:
+                continue  # another thread made or closed one meanwhile: look again
 
     def _unfinished(self, timeout: float) -> str:
         held = ", ".join(map(str, self._open_sockets())) or "none: closed ones hold messages that no peer has taken"

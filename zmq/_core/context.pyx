@@ -12,6 +12,7 @@ from zmq.constants import ContextOption
 from zmq.error import ZMQError
 
 cdef int IO_THREADS = ContextOption.IO_THREADS
+cdef int MAX_SOCKETS = ContextOption.MAX_SOCKETS
 
 
 cdef class Context:
@@ -77,6 +78,8 @@ cdef class Context:
             ZMQError: EINVAL for an option that cannot be read (zmq_ctx_get(3)). RuntimeError: the context is closed.
         """
         self._check_open()
+        if option == MAX_SOCKETS and self.handle.limit:
+            return self.handle.limit
         return _lib.context_get(context_enter(self.handle), option)
 
     cdef int _check_open(self) except -1:

@@ -62,6 +62,8 @@ cdef class ContextHandle:
     cdef void *inherited         # the address then, to know it again
     cdef bint foreign            # made by other code: not ours to terminate when collected
     cdef bint started            # has made its first socket, and with it its threads
+    cdef long limit              # MAX_SOCKETS as the user knows it, from then on
+    cdef long sockets            # open, of those made here
     cdef object lock             # of the thread that is inside zmq_ctx_term; its signal handlers may come back
     cdef void *job               # a native thread inside it, left there by a timeout
     # intrusive list of all handles, borrowed both ways: see _Registry

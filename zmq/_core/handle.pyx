@@ -22,7 +22,7 @@ from cython cimport critical_section
 
 from . cimport _lib
 from .libzmq cimport (
-    ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_RCVHWM, ZMQ_TYPE, fd_t, zmq_pollitem_t,
+    ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_RCVHWM, ZMQ_SOCKET_LIMIT, ZMQ_TYPE, fd_t, zmq_pollitem_t,
 )
 
 from zmq.error import ForkedError, ThreadError
@@ -58,6 +58,12 @@ cdef bint shutting_down() noexcept:
     return shutdown_begun
 
 
+cdef enum:
+    # Terminating, libzmq makes a socket for each inproc connection that nobody has bound yet, and aborts the process when the limit
+    # does not allow it. So libzmq's limit is higher than the user's, which is kept here.
+    RESERVED_SOCKETS = 1024
+
+
 cdef class _Registry:
     """All live handles, so that a forked child can disown them and a shadow can find the handle of an address."""
     cdef void *sockets
@@ -91,6 +97,8 @@ cdef void _unregister(SocketHandle handle) noexcept:
             (<SocketHandle> handle.next_handle).previous_handle = handle.previous_handle
         handle.next_handle = handle.previous_handle = NULL
         registry.socket_count -= 1
+        if handle.context is not None:
+            handle.context.sockets -= 1
 
 
 def live_sockets():
@@ -445,15 +453,6 @@ cdef str _descriptor_limit():
     return f"the process may have {limit}; close some sockets, or raise the limit with `ulimit -n`"
 
 
-cdef long _sockets_of(ContextHandle context) noexcept:
-    cdef void *item = registry.sockets
-    cdef long count = 0
-    while item != NULL:
-        count += (<SocketHandle> item).context is context
-        item = (<SocketHandle> item).next_handle
-    return count
-
-
 cdef SocketHandle socket_open(ContextHandle context, int type):
     """A new libzmq socket; EMFILE names the limit that was met."""
     cdef SocketHandle handle
@@ -462,7 +461,12 @@ cdef SocketHandle socket_open(ContextHandle context, int type):
     if not context.started:
         # two for each thread (I/O, reaper), one for the socket
         need_descriptors(3 + 2 * min(6, _lib.context_get(context_enter(context), ZMQ_IO_THREADS)))
+        context.limit = _lib.context_get(context_enter(context), ZMQ_MAX_SOCKETS)
+        reserved = min(context.limit + RESERVED_SOCKETS, _lib.context_get(context_enter(context), ZMQ_SOCKET_LIMIT))
+        _lib.context_set(context_enter(context), ZMQ_MAX_SOCKETS, reserved)
         context.started = True
+    if context.limit and context.sockets >= context.limit:
+        too_many_sockets(context)
     while ptr == NULL:
         try:
             ptr = _lib.socket_new(context_enter(context), type)
@@ -470,19 +474,22 @@ cdef SocketHandle socket_open(ContextHandle context, int type):
             if getattr(error, "errno", None) != EMFILE:
                 raise
             need_descriptors(1)
-            limit = _lib.context_get(context_enter(context), ZMQ_MAX_SOCKETS)
             # closed sockets keep their place until libzmq's reaper has come by
             tries += 1
-            if tries < 1000 and _sockets_of(context) < limit:
-                _let_others_run()
-                continue
-            _lib.fail_with(EMFILE, (
-                f"too many sockets: this context allows {limit}; raise it with context.set(zmq.MAX_SOCKETS, n) before its first "
-                "socket"
-            ))
+            if tries == 1000:
+                too_many_sockets(context)
+            _let_others_run()
     handle = _socket_handle(ptr, type)
     handle.context = context
+    context.sockets += 1
     return handle
+
+
+cdef int too_many_sockets(ContextHandle context) except -1:
+    return _lib.fail_with(EMFILE, (
+        f"too many sockets: this context allows {context.limit}; raise it with context.set(zmq.MAX_SOCKETS, n) before its first "
+        "socket"
+    ))
 
 
 cdef SocketHandle socket_adopt(size_t address):

@@ -96,6 +96,7 @@ cdef extern from "compat.h" nogil:
     int ZMQ_LAST_ENDPOINT
     int ZMQ_IO_THREADS
     int ZMQ_MAX_SOCKETS
+    int ZMQ_SOCKET_LIMIT
 
     int ZMQ_GROUP_MAX_LENGTH
 

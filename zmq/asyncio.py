@@ -285,6 +285,11 @@ class Socket(_BlockingSocket):
     """
 
     _repr_cls = "zmq.asyncio.Socket"
+    if TYPE_CHECKING:  # futures here, where the blocking flavour has str
+
+        def recv_string(self, flags: int = 0, encoding: str = "utf-8") -> Any: ...
+        def recv_unicode(self, flags: int = 0, encoding: str = "utf-8") -> Any: ...
+
     _shadow_sock_made: Any = None
     _here: _LoopReadiness | None = None  # that of the loop it was used in last
 

@@ -55,9 +55,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 LOOP_PARAMS = [
     pytest.param("asyncio"),
-    pytest.param(
-        "uvloop", marks=pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
-    ),
+    pytest.param("uvloop", marks=pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")),
     pytest.param("noreader"),
     *(["eager"] if sys.version_info >= (3, 12) else []),
 ]
@@ -65,6 +63,8 @@ LOOP_PARAMS = [
 
 class Run(Protocol):
     """The ``run`` fixture: run a coroutine function in a new loop of the kind under test."""
+
+    kind: str
 
     def __call__(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T: ...
 

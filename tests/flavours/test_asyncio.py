@@ -674,12 +674,9 @@ def parameters(function: Any) -> list[tuple[str, Any, Any]]:
 
 
 def public_methods(cls: type) -> list[str]:
+    kinds = (property, type)
     return [
-        name
-        for name, found in inspect.getmembers_static(cls)
-        if not name.startswith("_") and callable(getattr(cls, name)) and not isinstance(found, type)
-    ] if hasattr(inspect, "getmembers_static") else [
-        name for name in dir(cls) if not name.startswith("_") and inspect.isroutine(inspect.getattr_static(cls, name))
+        name for name in dir(cls) if name[0] != "_" and callable(getattr(cls, name)) and not isinstance(getattr(cls, name), kinds)
     ]
 
 

@@ -17,6 +17,7 @@ import zmq.asyncio
 
 from flavours.conftest import Pair
 from flavours.loops import Run, soon, turns, until
+from helpers import bind_any
 
 SCALE = float(os.environ.get("ZMQ_TEST_SCALE", "1"))
 
@@ -193,6 +194,7 @@ def test_message_is_there_and_its_awaiter_cancelled(run: Run, apair: Pair, metho
     async def main() -> None:
         a, b = apair()
         for number in range(50):
+
             async def consume() -> Any:
                 return await METHODS[method](b)
 
@@ -383,13 +385,14 @@ def test_two_awaiters_of_one_future(run: Run, apair: Pair) -> None:
     async def main() -> None:
         a, b = apair()
         future = b.recv()
+        tasks: list[asyncio.Future[Any]] = []
+        # called before either of the tasks is woken
+        future.add_done_callback(lambda _: tasks[0].cancel())
 
         async def consume() -> Any:
             return await future
 
-        # registered first, so that it runs when the message is there and before the tasks that wait for it
-        future.add_done_callback(lambda _: tasks[0].cancel())
-        tasks = [asyncio.ensure_future(consume()) for _ in range(2)]
+        tasks += [asyncio.ensure_future(consume()) for _ in range(2)]
         await turns()
         await a.send(b"x")
         results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -443,8 +446,6 @@ def test_storm(run: Run, apair: Pair, transport: str) -> None:
     """Random cancellations in every way, of every method, over several peers with numbered messages, some of them large."""
 
     async def main() -> None:
-        from helpers import bind_any
-
         chance = random.Random(11)
         sink = apair.socket(zmq.PULL, rcvhwm=50)
         address = bind_any(sink, transport)
@@ -490,7 +491,8 @@ def test_storm(run: Run, apair: Pair, transport: str) -> None:
         cancelled = 0
 
         async def attempt() -> bool:
-            how = chance.randrange(4)
+            # timers are slow: they wait a millisecond at least
+            how = chance.choices(range(4), (2, 2, 48, 48))[0]
             if how == 0:
                 try:
                     await asyncio.wait_for(receive(), chance.random() * 0.0005)
@@ -523,7 +525,7 @@ def test_storm(run: Run, apair: Pair, transport: str) -> None:
         await soon(asyncio.gather(*producing), 10)
         await until(lambda: [len(numbers) for numbers in received] == sent or not any(producing), 10, "everything received")
         draining.cancel()
-        assert cancelled > min(STORM, 1000) * 0.5, cancelled
+        assert cancelled > STORM / 10, cancelled  # the time is over on slow machines
         for numbers, count in zip(received, sent, strict=True):
             assert numbers == list(range(count))
         assert await sink.poll(10) == 0

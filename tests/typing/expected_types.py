@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import zmq
+import zmq.asyncio
 from typing_extensions import assert_type
 from zmq.utils import jsonapi
 
@@ -142,6 +143,37 @@ def polling(socket: zmq.SyncSocket) -> None:
     readable, writable, failed = zmq.select([socket], [], [], 0.1)
     assert_type(readable, list[Any])
     print(writable, failed)
+
+
+async def awaiting(address: int, blocking: zmq.SyncSocket) -> None:
+    context = zmq.asyncio.Context()
+    assert_type(context.socket(zmq.PULL), zmq.asyncio.Socket)
+    assert_type(zmq.asyncio.Context.instance(), zmq.asyncio.Context)
+    assert_type(zmq.asyncio.Context.shadow(address), zmq.asyncio.Context)
+    assert_type(zmq.asyncio.Socket.from_socket(blocking), zmq.asyncio.Socket)
+    assert_type(zmq.asyncio.Socket.shadow(address), zmq.asyncio.Socket)
+    async with zmq.asyncio.Context() as inner, inner.socket(zmq.SUB) as socket:
+        assert_type(inner, zmq.asyncio.Context)
+        assert_type(socket, zmq.asyncio.Socket)
+        frame: bytes = await socket.recv()
+        frames: list[zmq.Frame] = await socket.recv_multipart(copy=False)
+        text: str = await socket.recv_string()
+        size: int = await socket.recv_into(bytearray(8))
+        mask: int = await socket.poll(100)
+        await socket.send(frame)
+        await socket.send_multipart([frame, frames[0]], zmq.DONTWAIT)
+        socket.linger = 0
+        print(text, size, mask)
+        async for frame in socket:
+            print(frame)
+        async for message in socket.iter_multipart():
+            print(message)
+        with socket.bind("tcp://127.0.0.1:*") as bound:
+            assert_type(bound, zmq.asyncio.Socket)
+    poller = zmq.asyncio.Poller()
+    poller.register(socket, zmq.POLLIN)
+    ready: list[tuple[Any, int]] = await poller.poll(100)
+    print(ready)
 
 
 def errors() -> None:

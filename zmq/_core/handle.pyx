@@ -22,7 +22,8 @@ from cython cimport critical_section
 
 from . cimport _lib
 from .libzmq cimport (
-    ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_RCVHWM, ZMQ_SOCKET_LIMIT, ZMQ_TYPE, fd_t, zmq_pollitem_t,
+    ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_RCVHWM, ZMQ_SOCKET_LIMIT, ZMQ_TYPE, fd_t,
+    zmq_pollitem_t,
 )
 
 from zmq.error import ForkedError, ThreadError

@@ -13,8 +13,8 @@ from libc.string cimport memcmp, memset
 
 from . cimport _lib
 from .handle cimport (
-    POLLIN, WAIT_FOREVER, WAIT_SLICE_NS, SocketHandle, Waker, atomic_load_long, atomic_long_t, check_held, enter, hold, leave, let_go,
-    wait_item, wait_now_ns, wait_poll, wait_waker_drain, waker_get, waker_put,
+    POLLIN, WAIT_FOREVER, WAIT_SLICE_NS, SocketHandle, Waker, atomic_load_long, atomic_long_t, check_held, enter, hold, leave,
+    let_go, wait_item, wait_now_ns, wait_poll, wait_waker_drain, waker_get, waker_put,
 )
 from .libzmq cimport ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_ROUTER, fd_t, zmq_msg_t
 from .socket cimport Socket

@@ -18,13 +18,14 @@ from ._lib cimport FEW_PARTS
 from .buffer cimport get_buffer, get_writable_buffer
 from .frame cimport Frame, as_group, check_track, default_threshold, frame_received, need_drafts
 from .handle cimport (
-    KEEP_LINGER, POLLIN, POLLOUT, RECEIVED_FROM_STASH, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, closed_socket, deadline_in, deadline_of,
-    end_monitored, enter, leave, monitor_begun, need_descriptors, pointer_of, read_monitor, socket_adopt, socket_open, socket_shut,
-    unwatch, wait_ready, watch,
+    KEEP_LINGER, POLLIN, POLLOUT, RECEIVED_FROM_STASH, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, closed_socket, deadline_in,
+    deadline_of, end_monitored, enter, leave, monitor_begun, need_descriptors, pointer_of, read_monitor, socket_adopt,
+    socket_open, socket_shut, unwatch, wait_ready, watch,
 )
 from .context cimport Context
 from .libzmq cimport (
-    ENOTSUP, ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_PUSH, ZMQ_RCVTIMEO, ZMQ_REQ, ZMQ_SNDTIMEO, zmq_msg_t,
+    ENOTSUP, ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_PUSH, ZMQ_RCVTIMEO, ZMQ_REQ, ZMQ_SNDTIMEO,
+    zmq_msg_t,
 )
 from .release cimport ReleaseEvent, close_and_drain, drain, lend, lent_bytes, new_event, new_tracker, settle
 from .sockopt cimport get_int, get_option, set_option

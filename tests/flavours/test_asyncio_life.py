@@ -127,10 +127,13 @@ def test_two_greedy_tasks_share(run: Run, apair: Pair) -> None:
         await turns()
         for _ in range(MANY):
             await b.recv()
+        if run.kind == "noreader":
+            # how often the thread that watches the descriptors gets its turn beside the flood is the system's choice
+            await until(lambda: served > 0)
+        else:
+            assert served >= MANY / 500
         for task in tasks:
             task.cancel()
-        # where a thread watches the descriptors, how often it gets its turn beside the flood is the system's choice
-        assert served >= (1 if run.kind == "noreader" else MANY / 500)
 
     run(main)
 

@@ -20,6 +20,7 @@ from ._info import (
     pyzmq_version_info,
     zmq_version,
 )
+from ._lazy import submodules
 from ._poller import Poller, select
 from ._version import __version__
 from .constants import *
@@ -38,13 +39,14 @@ from .error import (
     ZMQError,
     ZMQVersionError,
 )
-from .sync import Context, Frame, Message, Socket, Stopwatch, device
+from .sync import Context, Frame, Message, Socket, Stopwatch, SyncContext, SyncSocket, device
 
-# the old import paths that programs use after a bare `import zmq`
-from . import backend, sugar, utils  # isort: skip
-from .sugar.context import SyncContext  # isort: skip
-from .sugar.socket import SyncSocket  # isort: skip
-from .utils import interop, jsonapi  # isort: skip
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import backend, sugar, utils
+else:
+    # programs use these old import paths after a bare `import zmq`
+    __getattr__ = submodules(__name__, "backend", "sugar", "utils")
 
 COPY_THRESHOLD = 65536
 DRAFT_API = bool(PYZMQ_DRAFT_API and has("draft"))

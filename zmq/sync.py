@@ -222,6 +222,9 @@ def device(device_type: int, frontend: Any, backend: Any) -> None:
     proxy(frontend, backend)
 
 
+SyncSocket = Socket[bytes]
+SyncContext = Context[SyncSocket]
+
 Context._socket_class = Socket
 set_frame_class(Frame)
 set_plain_class(Socket)

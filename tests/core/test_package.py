@@ -113,6 +113,8 @@ def test_generic_classes_can_be_subscripted() -> None:
     "name",
     [
         "zmq.backend",
+        "zmq.backend.cython",
+        "zmq.backend.select",
         "zmq.constants",
         "zmq.error",
         "zmq.sugar",
@@ -122,6 +124,7 @@ def test_generic_classes_can_be_subscripted() -> None:
         "zmq.sugar.poll",
         "zmq.sugar.version",
         "zmq.utils",
+        "zmq.utils.interop",
         "zmq.utils.jsonapi",
     ],
 )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from ..sync import Context, Socket
-
-SyncSocket = Socket[bytes]
-SyncContext = Context[SyncSocket]
+from ..sync import Context, SyncContext
 
 __all__ = ["Context", "SyncContext"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from .._methods import DEFAULT_PROTOCOL, _SocketContext
-from ..sync import Socket
-from .context import SyncSocket
+from ..sync import Socket, SyncSocket
 
 __all__ = ["DEFAULT_PROTOCOL", "Socket", "SyncSocket", "_SocketContext"]

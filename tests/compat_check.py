@@ -20,6 +20,12 @@ LIMIT = 120.0
 
 MODULES = (
     "zmq",
+    "zmq.auth",
+    "zmq.auth.asyncio",
+    "zmq.auth.base",
+    "zmq.auth.certs",
+    "zmq.auth.ioloop",
+    "zmq.auth.thread",
     "zmq.backend",
     "zmq.backend.cython",
     "zmq.backend.select",
@@ -38,6 +44,7 @@ MODULES = (
     "zmq.utils.interop",
     "zmq.utils.jsonapi",
     "zmq.utils.monitor",
+    "zmq.utils.z85",
 )
 
 

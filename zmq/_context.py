@@ -15,13 +15,14 @@ from .error import ForkedError, ZMQError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, Generic, overload
 
     from typing_extensions import Self, TypeVar
 
     from ._core.socket import Socket as _Socket
     from ._core.sockopt import _ContextOptions
+    from .auth.guard import Guard
     from .sync import Socket
 
     _S = TypeVar("_S", bound="_Socket", covariant=True, default="Socket[bytes]")
@@ -199,6 +200,33 @@ class Context(_Context, _Options, Generic[_S]):
                 raise
         self._add_socket(socket)
         return socket
+
+    def auth(
+        self,
+        allow: Any = None,
+        *,
+        passwords: Any = None,
+        addresses: Iterable[str] = (),
+        deny: Iterable[str] = (),
+        log: Any = None,
+    ) -> Guard:
+        """Decide from now on who may connect to this context's sockets (RFC 27): CURVE clients by `allow`, PLAIN by `passwords`.
+
+        Args:
+            allow: public keys (list; dict {key: user id}; directory of certificates, in which files may come and go; "*": any), or
+                a function (or coroutine function) of a key, Z85 text, that says whether to, or gives the user id.
+            passwords: {user: password}, or a function of both. addresses, deny: only these, or all but these; networks too.
+            log: default the logger "zmq.auth".
+        Returns:
+            What has stop() and is a context manager; it also ends with the context. It runs in a thread of its own.
+        Raises:
+            ZMQError: EADDRINUSE, there is one already. ValueError: no such key; no rule at all. OSError: no such directory.
+        """
+        from .auth.guard import Guard  # programs without it need none of what it imports
+
+        guard = Guard(self, allow, passwords, addresses, deny, log)
+        guard.start()
+        return guard
 
     def _add_socket(self, socket: Any) -> None:
         self._sockets.add(socket)

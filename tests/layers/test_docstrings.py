@@ -6,6 +6,7 @@ import enum
 import inspect
 import pkgutil
 import types
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +27,9 @@ def public_objects() -> Iterator[tuple[str, object]]:
     """Everything of ours that `zmq` and its public modules offer, each once, by the name that users know."""
     seen: set[int] = set()
     for name in ["zmq", *MODULES]:
-        module = import_module(name)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"zmq\.", DeprecationWarning)  # modules of old say so when they are imported
+            module = import_module(name)
         yield name, module
         for key in getattr(module, "__all__", None) or [key for key in vars(module) if not key.startswith("_")]:
             found = getattr(module, key)

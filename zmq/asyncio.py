@@ -27,7 +27,7 @@ from .sync import Socket as _BlockingSocket
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
     from typing import Any
 
     from typing_extensions import Self
@@ -44,6 +44,7 @@ RCVTIMEO, SNDTIMEO, EVENTS = int(SocketOption.RCVTIMEO), int(SocketOption.SNDTIM
 _running_loop = asyncio._get_running_loop
 _get: Any = _CoreSocket.get
 _recv, _recv_multipart = _CoreSocket.recv, _CoreSocket.recv_multipart
+_recv_many = _CoreSocket.recv_many
 _send, _send_multipart = _CoreSocket.send, _CoreSocket.send_multipart
 
 
@@ -172,12 +173,41 @@ class _Received(_Future):
         if socket is None or not self.done() or self.cancelled() or self.exception() is not None:
             return
         self._given_back = True
-        received = _result_of(self)
-        if type(received) is list:
-            last = len(received) - 1
-            socket._give_back([(frame, i < last) for i, frame in enumerate(received)], self._number)
-        else:
-            socket._give_back([(received, self._more)], self._number)
+        socket._give_back(self._frames(_result_of(self)), self._number)
+
+    def _frames(self, received: Any) -> list[tuple[Any, bool]]:
+        """What was received as frames, each with whether another is behind it."""
+        return _continued(received) if type(received) is list else [(received, self._more)]
+
+
+class _ReceivedMany(_Received):
+    """The future of recv_many."""
+
+    _continued: list[int] | None = None  # of frames by themselves, those with another behind them
+
+    def settle(self, result: Any) -> None:
+        self._continued = self._socket._continued
+        super().settle(result)
+
+    def _frames(self, received: Any) -> list[tuple[Any, bool]]:
+        if type(received[0]) is list:
+            return [frame for message in received for frame in _continued(message)]
+        continued = self._continued or ()
+        return [(frame, i in continued) for i, frame in enumerate(received)]
+
+
+def _continued(message: list[Any]) -> list[tuple[Any, bool]]:
+    last = len(message) - 1
+    return [(frame, i < last) for i, frame in enumerate(message)]
+
+
+class _SentMany(_Future):
+    """The future of send_many, which knows how many messages have gone, whatever became of it."""
+
+    sent: int = 0
+
+    def _expire(self, result: Any) -> None:
+        super()._expire(self.sent or None)
 
 
 # ---------------------------------------------------------------- event loops
@@ -231,6 +261,10 @@ class _LoopReadiness(Readiness):
         self.sent = loop.create_future()
         self.sent.set_result(None)
         _watch_fd(loop, self.fd, selectors.EVENT_READ, self.look)
+
+    def spend(self, operations: int) -> None:
+        """So many operations were done at once."""
+        self.budget = max(0, self.budget - operations)
 
     def look(self) -> None:
         self.look_due = False
@@ -371,11 +405,11 @@ class Socket(_BlockingSocket):
 
     # ---------------------------------------------------------------- running a verb
 
-    def _receive(self, verb: Callable[..., Any], flags: int, *args: Any) -> Any:
+    def _receive(self, verb: Callable[..., Any], flags: int, *args: Any, kind: Any = _Received) -> Any:
         if self._closed:
             raise ZMQError(Errno.ENOTSOCK)
         readiness = self._readiness()
-        future = _Received(loop=readiness.loop)
+        future: _Received = kind(loop=readiness.loop)
         future._socket = self
         if flags & DONTWAIT or (readiness.budget and not readiness.receivers):
             readiness.budget -= 1
@@ -511,6 +545,58 @@ class Socket(_BlockingSocket):
         operation = partial(_send_multipart, self, msg_parts, flags | DONTWAIT, copy, track, routing_id, group)
         return self._transmit(operation, flags)
 
+    def recv_many(self, n: int, flags: int = 0, copy: bool = True, multipart: bool = False) -> Any:
+        if n < 1:
+            raise ValueError(f"recv_many() receives at least one message, not {n}")
+
+        def receive(self: Socket, flags: int) -> Any:
+            received = _recv_many(self, n, flags, copy, multipart)
+            if self._here is not None:
+                self._here.spend(len(received))
+            return received
+
+        return self._receive(receive, flags, kind=_ReceivedMany)
+
+    def send_many(self, messages: Iterable[Any], flags: int = 0, copy: bool = True, multipart: bool = False) -> Any:
+        if self._closed:
+            return self._transmit(lambda: None, flags)
+        readiness = self._readiness()
+        future = _SentMany(loop=readiness.loop)
+        try:
+            batch = self._check_many(messages, multipart)
+        except Exception as error:  # noqa: BLE001  # the awaiter is told
+            future.set_exception(error)
+            return future
+
+        def send() -> int:
+            before = future.sent
+            try:
+                future.sent = self._send_from(batch, before, flags | DONTWAIT, copy, multipart)
+            except Again:
+                if not flags & DONTWAIT or not before:
+                    raise
+            except Exception as error:
+                future.sent = getattr(error, "sent", before)
+                raise
+            readiness.spend(future.sent - before)
+            if future.sent < len(batch) and not flags & DONTWAIT:
+                raise Again()
+            return future.sent
+
+        if flags & DONTWAIT or (readiness.budget and not readiness.senders):
+            try:
+                future.set_result(send())
+            except Again as error:
+                if flags & DONTWAIT:
+                    future.set_exception(error)
+                    return future
+            except Exception as error:  # noqa: BLE001  # the awaiter is told
+                future.set_exception(error)
+                return future
+            else:
+                return future
+        return self._wait(future, send, readiness, readiness.senders, SNDTIMEO)
+
     def poll(self, timeout: float | None = None, flags: int = POLLIN) -> Any:
         if self._closed:
             raise ZMQError(Errno.ENOTSUP, "socket is closed: it cannot be polled")
@@ -530,7 +616,7 @@ class Socket(_BlockingSocket):
         readiness.look()
         return future
 
-    for _verb in (recv, recv_multipart, recv_into, send, send_multipart, poll):
+    for _verb in (recv, recv_multipart, recv_into, send, send_multipart, recv_many, send_many, poll):
         _verb.__doc__ = getattr(_CoreSocket, _verb.__name__).__doc__
     del _verb
 

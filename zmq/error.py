@@ -57,6 +57,7 @@ class ZMQError(ZMQBaseError):
 
     errno: int | None = None
     strerror: str
+    sent: int = 0  # messages that send_many() had sent before
 
     def __init__(self, errno: int | str | None = None, msg: str | None = None) -> None:
         if errno is None:

@@ -9,8 +9,8 @@ from ._core.context import Context as _CoreContext
 from ._core.frame import Frame as _CoreFrame
 from ._core.handle import exiting
 from ._core.proxy import proxy
+from ._core.receiving import set_frame_class
 from ._core.socket import Socket as _CoreSocket
-from ._core.socket import set_frame_class
 from ._core.sockopt import set_plain_class
 from ._methods import SocketMethods
 from ._poller import Poller

@@ -32,7 +32,9 @@ MAY_NAME = {
     "sockopt": {"_lib", "libzmq", "handle"},
     "context": {"_lib", "handle"},
     "frame": {"_lib", "libzmq", "buffer", "release"},
-    "socket": {"_lib", "libzmq", "buffer", "release", "handle", "sockopt", "context", "frame"},
+    "sending": {"_lib", "libzmq", "buffer", "release", "handle", "sockopt", "frame"},
+    "receiving": {"_lib", "libzmq", "release", "handle", "sockopt", "frame", "sending"},
+    "socket": {"_lib", "libzmq", "buffer", "release", "handle", "sockopt", "context", "frame", "sending", "receiving"},
     "poll": {"_lib", "libzmq", "handle", "socket"},
     "proxy": {"_lib", "libzmq", "handle", "socket"},
 }

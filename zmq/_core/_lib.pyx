@@ -338,6 +338,20 @@ cdef Py_ssize_t try_recv_parts(void *socket, zmq_msg_t *parts, Py_ssize_t capaci
     return count
 
 
+cdef Py_ssize_t try_recv_many(void *socket, zmq_msg_t *msgs, Py_ssize_t capacity, Py_ssize_t wanted, bint whole) noexcept nogil:
+    """Receive until `msgs` is full or there are `wanted` frames (messages, when `whole`): how many, or -errno without any."""
+    cdef Py_ssize_t count = 0
+    cdef Py_ssize_t size
+    while count < capacity and wanted > 0:
+        size = try_recv(socket, &msgs[count])
+        if size < 0:
+            return count if count else size
+        if not whole or not z.zmq_msg_more(&msgs[count]):
+            wanted -= 1
+        count += 1
+    return count
+
+
 cdef Py_ssize_t try_recv(void *socket, zmq_msg_t *msg) noexcept nogil:
     """Initialise `msg` and receive into it: its size, or -errno with nothing left to close."""
     cdef int error
@@ -352,17 +366,16 @@ cdef Py_ssize_t try_recv(void *socket, zmq_msg_t *msg) noexcept nogil:
 
 
 cdef object take_bytes(zmq_msg_t *msg):
-    """The content as bytes; the message is closed."""
+    """The content as bytes; the message is closed, unless there is no memory for them."""
     cdef size_t size = z.zmq_msg_size(msg)
     cdef object content
-    try:
-        if size <= COPY_WITHOUT_GIL:
-            return PyBytes_FromStringAndSize(<const char *> z.zmq_msg_data(msg), size)
+    if size <= COPY_WITHOUT_GIL:
+        content = PyBytes_FromStringAndSize(<const char *> z.zmq_msg_data(msg), size)
+    else:
         content = PyBytes_FromStringAndSize(NULL, size)
         _copy_out(PyBytes_AS_STRING(content), msg, size)
-        return content
-    finally:
-        z.zmq_msg_close(msg)
+    z.zmq_msg_close(msg)
+    return content
 
 
 cdef Py_ssize_t take_into(zmq_msg_t *msg, void *to, size_t room) noexcept:

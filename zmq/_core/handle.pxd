@@ -79,6 +79,7 @@ cdef class SocketHandle:
     cdef list stash              # (content, more, number) of frames given back by cancelled receives, oldest first; or None
     cdef int64_t number          # of the message received last for an awaiter, so that what comes back finds its place
     cdef int64_t stash_number    # of the message taken from the stash last
+    cdef list continued          # the places in what recv_many gave last of frames with another behind them; or None
     cdef unsigned long owner     # the thread that waits (free-threaded: is in a call); 0: none
     cdef short idle              # events that EVENTS denied, with no call since: only the descriptor can bring them
     cdef int depth               # calls of `owner` nested by signal handlers

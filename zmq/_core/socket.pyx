@@ -1,266 +1,31 @@
-"""Socket: the six verbs (send, recv, recv_into, send_multipart, recv_multipart, poll), endpoints and closing.
+"""Socket: the verbs (send, recv, recv_into, send_multipart, recv_multipart, send_many, recv_many, poll), endpoints and closing.
 
-Each call first tries without waiting, GIL held; only when libzmq says EAGAIN does it wait on the descriptor (handle.pyx). Python
-objects are turned into messages before the socket is entered and back after it is left, so no Python code runs in between.
+What the verbs do is in sending.pyx and receiving.pyx; only their shortest ways are here.
 """
 
-from cpython.buffer cimport Py_buffer, PyBuffer_Release, PyObject_CheckBuffer
+from cpython.buffer cimport Py_buffer, PyBuffer_Release
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
-from cpython.list cimport PyList_New, PyList_SET_ITEM
-from cpython.ref cimport Py_INCREF, PyObject
+from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EINTR, EINVAL, ENAMETOOLONG, ENOENT, ENOTSOCK
 from libc.stdint cimport int64_t
-from libc.stdlib cimport free, malloc
-from cpython.exc cimport PyErr_CheckSignals
 
 from . cimport _lib
-from ._lib cimport FEW_PARTS
-from .buffer cimport get_buffer, get_writable_buffer
-from .frame cimport Frame, as_group, check_track, default_threshold, frame_received, need_drafts
-from .handle cimport (
-    KEEP_LINGER, POLLIN, POLLOUT, RECEIVED_FROM_STASH, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, closed_socket, deadline_in,
-    deadline_of, end_monitored, enter, leave, monitor_begun, need_descriptors, pointer_of, read_monitor, socket_adopt,
-    socket_open, socket_shut, unwatch, wait_ready, watch,
-)
+from .buffer cimport get_writable_buffer
 from .context cimport Context
-from .libzmq cimport (
-    ENOTSUP, ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_PUSH, ZMQ_RCVTIMEO, ZMQ_REQ, ZMQ_SNDTIMEO,
-    zmq_msg_t,
+from .frame cimport Frame, as_group, default_threshold, need_drafts
+from .handle cimport (
+    KEEP_LINGER, RECEIVED_MORE, SocketHandle, closed_socket, deadline_of, end_monitored, enter, leave, monitor_begun,
+    need_descriptors, pointer_of, read_monitor, socket_adopt, socket_open, socket_shut, unwatch, wait_ready, watch,
 )
-from .release cimport ReleaseEvent, close_and_drain, drain, lend, lent_bytes, new_event, new_tracker, settle
-from .sockopt cimport get_int, get_option, set_option
+from .libzmq cimport ENOTSUP, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, zmq_msg_t
+from .receiving cimport (
+    from_stash, give_back, number_received, receive_batch, receive_parts, take_frame, wait_to_receive,
+)
+from .release cimport drain
+from .sending cimport SHARE_BYTES_FROM, check_batch, send_batch, send_frame, send_parts
+from .sockopt cimport get_option, set_option
 
 from ._lib import IPC_PATH_MAX_LEN, strerror
-from .frame import Frame as _frame_base
-from .release import _FINISHED_TRACKER
-
-cdef extern from "Python.h":
-    Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
-    PyObject **PySequence_Fast_ITEMS(object sequence)
-
-cdef enum:
-    # bytes cannot change, so a large one is lent to libzmq even with copy=True; below this copying is cheaper (tests/bench)
-    SHARE_BYTES_FROM = 32 * 1024
-
-cdef enum Prepared:
-    COPIED, LENT, FRAME
-
-cdef type frame_class = _frame_base
-
-
-def set_frame_class(type cls):
-    """Name the class of received frames: the public one, which the core cannot import."""
-    global frame_class
-    frame_class = cls
-
-
-# ---------------------------------------------------------------- sending
-
-cdef Prepared prepare(object data, zmq_msg_t *msg, bint copy, Py_ssize_t threshold, ReleaseEvent event) except *:
-    """Make a message of a Python object; the caller closes it if it is not sent."""
-    cdef Py_buffer view
-    if isinstance(data, Frame):
-        _lib.msg_init(msg)
-        _lib.msg_copy(msg, &(<Frame> data).msg)
-        return FRAME
-    if PyBytes_CheckExact(data):
-        if PyBytes_GET_SIZE(data) < (SHARE_BYTES_FROM if copy else threshold):
-            _lib.msg_init_copy(msg, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
-            return COPIED
-        get_buffer(data, &view)
-        lend(msg, &view, None if copy else event)
-        return COPIED if copy else LENT
-    get_buffer(data, &view)
-    if not copy and view.len >= threshold and view.len > 0:
-        lend(msg, &view, event)
-        return LENT
-    try:
-        if view.len < SHARE_BYTES_FROM:
-            _lib.msg_init_copy(msg, view.buf, view.len)
-        else:
-            with nogil:
-                _lib.msg_init_copy(msg, view.buf, view.len)
-    finally:
-        PyBuffer_Release(&view)
-    return COPIED
-
-
-cdef int set_draft_properties(zmq_msg_t *msg, object routing_id, object group) except -1:
-    need_drafts("routing_id and group")
-    if routing_id is not None:
-        _lib.msg_set_routing_id(msg, routing_id)
-    if group is not None:
-        _lib.msg_set_group(msg, as_group(group))
-    return 0
-
-
-cdef bint deliver(SocketHandle handle, zmq_msg_t *parts, Py_ssize_t count, int flags, Py_ssize_t *sent) except -1:
-    """Send all parts, waiting before the first unless told not to; False: the message was dropped half way, make it anew.
-
-    Half way only a peer's death stops a message.
-    """
-    cdef void *ptr = enter(handle)
-    cdef int64_t deadline = 0
-    cdef bint waited = False
-    cdef bint looked = False
-    cdef int timeout = -1
-    cdef int rc
-    try:
-        while True:
-            rc = _lib.try_send_parts(ptr, parts, count, flags, sent)
-            if rc == 0:
-                return True
-            if rc != -EAGAIN:
-                return _lib.fail(-rc)
-            if sent[0] > 0:
-                if drops_the_rest(handle):
-                    sent[0] += 1
-                    _lib.try_send_parts(ptr, parts, count, flags, sent)
-                return False
-            if not looked:
-                # sending looks at the mailbox only now and then; EVENTS empties it, as wait_ready() needs
-                rc = _lib.try_events(ptr)
-                if rc < 0:
-                    return _lib.fail(-rc)
-                looked = True
-                continue
-            if flags & ZMQ_DONTWAIT:
-                return _lib.fail(EAGAIN)
-            if not waited:
-                get_int(handle, ZMQ_SNDTIMEO, &timeout)
-                deadline = deadline_in(timeout)
-                waited = True
-            if not wait_ready(handle, ptr, POLLOUT, deadline):
-                return _lib.fail(EAGAIN)
-            looked = False
-    finally:
-        leave(handle)
-
-
-cdef bint few_small_bytes(PyObject **items, Py_ssize_t count) noexcept:
-    """Whether these are bytes that may be copied one by one while they are sent: the common message."""
-    cdef Py_ssize_t i
-    for i in range(count):
-        if not PyBytes_CheckExact(<object> items[i]) or PyBytes_GET_SIZE(<object> items[i]) >= SHARE_BYTES_FROM:
-            return False
-    return 0 < count <= FEW_PARTS
-
-
-cdef bint send_bytes(SocketHandle handle, PyObject **items, Py_ssize_t count, int flags) except -1:
-    """Send such a message without waiting; False when it must be done the long way, and nothing was sent."""
-    cdef Py_ssize_t sent = 0
-    cdef Py_ssize_t dropped = 0
-    cdef void *ptr = enter(handle)
-    cdef int rc = _lib.try_send_bytes(ptr, items, count, flags, &sent)
-    if rc == -EAGAIN and sent > 0 and drops_the_rest(handle):
-        _lib.try_send_bytes(ptr, items + sent + 1, count - sent - 1, flags, &dropped)
-    leave(handle)
-    if rc < 0 and rc != -EAGAIN:
-        return _lib.fail(-rc)
-    return rc == 0
-
-
-cdef bint drops_the_rest(SocketHandle handle) noexcept:
-    """Whether the type balances load: when a peer dies in the middle of a message, it drops what follows up to its end."""
-    return handle.type == ZMQ_PUSH or handle.type == ZMQ_DEALER or handle.type == ZMQ_REQ
-
-
-cdef int close_parts(zmq_msg_t *parts, Py_ssize_t first, Py_ssize_t count) noexcept:
-    while first < count:
-        _lib.msg_close(&parts[first])
-        first += 1
-    return 0
-
-
-cdef object check_parts(object msg_parts):
-    """The parts as a list or tuple, each known to be sendable."""
-    cdef Py_ssize_t i
-    if not isinstance(msg_parts, (list, tuple)):
-        if not hasattr(msg_parts, "__getitem__"):
-            raise TypeError(f"{type(msg_parts).__name__} is no sequence of frames: give a list or tuple of buffers")
-        msg_parts = list(msg_parts)
-    if len(msg_parts) == 0:
-        raise IndexError("a message has at least one frame: msg_parts is empty")
-    for i, part in enumerate(msg_parts):
-        if not (PyBytes_CheckExact(part) or isinstance(part, Frame) or PyObject_CheckBuffer(part)):
-            text = repr(part)
-            if len(text) > 60:
-                text = text[:57] + "..."
-            raise TypeError(f"Frame {i} ({text}) does not support the buffer interface")
-    return msg_parts
-
-
-# ---------------------------------------------------------------- receiving
-
-cdef int wait_to_receive(SocketHandle handle, zmq_msg_t *msg, int flags, int error) except -1:
-    """After a try that failed with `error`: wait for a message as RCVTIMEO allows, and receive it."""
-    cdef void *ptr
-    cdef int64_t deadline
-    cdef int timeout = -1
-    cdef Py_ssize_t size = -error
-    # draining may run Python code that uses this very socket: the try that failed says nothing any more
-    cdef bint again = drain()
-    if error != EAGAIN or flags & ZMQ_DONTWAIT:
-        return _lib.fail(error)
-    get_int(handle, ZMQ_RCVTIMEO, &timeout)
-    deadline = deadline_in(timeout)
-    ptr = enter(handle)
-    try:
-        while True:
-            if not again and not wait_ready(handle, ptr, POLLIN, deadline):
-                return _lib.fail(EAGAIN)
-            again = False
-            size = _lib.try_recv(ptr, msg)
-            if size >= 0:
-                return 0
-            if size != -EAGAIN:
-                return _lib.fail(-size)
-    finally:
-        leave(handle)
-
-
-cdef object take(zmq_msg_t *msg, bint copy, bint track):
-    """Python's form of a received message, which is closed."""
-    cdef Frame frame
-    cdef size_t size
-    if copy:
-        size = _lib.msg_size(msg)
-        if size < SHARE_BYTES_FROM:
-            return _lib.take_bytes(msg)
-        content = lent_bytes(_lib.msg_data(msg), size)
-        if content is None:
-            return _lib.take_bytes(msg)
-        close_and_drain(msg)
-        return content
-    try:
-        frame = frame_received(frame_class, msg)
-    finally:
-        _lib.msg_close(msg)
-    if track:
-        frame.tracker = _FINISHED_TRACKER
-    return frame
-
-
-cdef object from_stash(SocketHandle handle, bint copy, bint track):
-    """The oldest frame that a cancelled receive gave back."""
-    cdef Frame frame
-    cdef bint more
-    enter(handle)
-    leave(handle)
-    content, more, handle.stash_number = handle.stash.pop(0)
-    if not handle.stash:
-        handle.stash = None
-    handle.idle = RECEIVED_FROM_STASH | (RECEIVED_MORE if more else RECEIVED_LAST)
-    if copy:
-        return content.bytes if isinstance(content, Frame) else content
-    if not isinstance(content, Frame):
-        content = frame_class(content)
-    frame = content
-    frame.more = more
-    if track:
-        frame.tracker = _FINISHED_TRACKER
-    return frame
-
 
 # ---------------------------------------------------------------- endpoints
 
@@ -536,35 +301,7 @@ cdef class Socket(OptionHolder):
                 return None
             if rc != -EAGAIN:
                 _lib.fail(-rc)
-        return self._send(data, flags, copy, track, routing_id, group)
-
-    cdef object _send(self, object data, int flags, bint copy, bint track, object routing_id, object group):
-        cdef zmq_msg_t msg
-        cdef Py_ssize_t sent = 0
-        cdef Prepared prepared
-        cdef ReleaseEvent event = None
-        if isinstance(data, Frame):
-            check_track(<Frame> data, track)
-        elif track and not copy:
-            event = new_event()
-        drain()
-        prepared = prepare(data, &msg, copy, self.copy_threshold, event)
-        try:
-            if routing_id is not None or group is not None:
-                set_draft_properties(&msg, routing_id, group)
-            deliver(self.handle, &msg, 1, flags, &sent)
-        finally:
-            if sent == 0:
-                _lib.msg_close(&msg)
-            if event is not None:
-                settle(event)
-        if prepared == FRAME:
-            return (<Frame> data).tracker
-        if copy:
-            return None
-        if prepared == COPIED:
-            return _FINISHED_TRACKER
-        return new_tracker(event, None) if track else None
+        return send_frame(handle, self.copy_threshold, data, flags, copy, track, routing_id, group)
 
     def send_multipart(self, msg_parts, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None, **kwargs):
         """Send a message of several frames, whole or not at all.
@@ -578,65 +315,21 @@ cdef class Socket(OptionHolder):
         Raises:
             As send(): nothing was sent then. IndexError: no frame at all.
         """
-        cdef zmq_msg_t few[FEW_PARTS]
-        cdef zmq_msg_t *parts = few
-        cdef Py_ssize_t count, made, sent
-        cdef Prepared prepared = COPIED
-        cdef ReleaseEvent event = None
-        cdef bint lent = False
-        cdef bint done = False
-        cdef list peers = []
-        cdef PyObject **items
-        if copy and routing_id is None and group is None and isinstance(msg_parts, (list, tuple)):
-            count = PySequence_Fast_GET_SIZE(msg_parts)
-            items = PySequence_Fast_ITEMS(msg_parts)
-            if few_small_bytes(items, count):
-                if send_bytes(self.handle, items, count, flags):
-                    return None
-        msg_parts = check_parts(msg_parts)
-        count = len(msg_parts)
-        for part in msg_parts:
-            if isinstance(part, Frame):
-                check_track(<Frame> part, track)
-                if track:
-                    peers.append((<Frame> part).tracker)
-        if track and not copy:
-            event = new_event()
-        drain()
-        if count > FEW_PARTS:
-            parts = <zmq_msg_t *> malloc(count * sizeof(zmq_msg_t))
-            if parts == NULL:
-                raise MemoryError(f"no memory for a message of {count} frames")
-        try:
-            while not done:
-                made = sent = 0
-                try:
-                    for part in msg_parts:
-                        if made == count:
-                            raise RuntimeError("msg_parts grew while its buffers were taken")
-                        prepared = prepare(part, &parts[made], copy, self.copy_threshold, event)
-                        made += 1
-                        if prepared == LENT:
-                            lent = True
-                    if routing_id is not None or group is not None:
-                        set_draft_properties(&parts[0], routing_id, group)
-                    done = deliver(self.handle, parts, made, flags, &sent)
-                    if not done and flags & ZMQ_DONTWAIT:
-                        _lib.fail(EAGAIN)
-                finally:
-                    close_parts(parts, sent, made)
-        finally:
-            if parts != few:
-                free(parts)
-            if event is not None:
-                settle(event)
-        if track and not copy:
-            return new_tracker(event if lent else None, peers)
-        if prepared == FRAME:
-            return new_tracker(None, peers) if track else (<Frame> part).tracker
-        if copy:
-            return None
-        return _FINISHED_TRACKER if prepared == COPIED else None
+        return send_parts(self.handle, self.copy_threshold, msg_parts, flags, copy, track, routing_id, group)
+
+    def send_many(self, messages, int flags=0, bint copy=True, bint multipart=False):
+        """Send many messages in one call, each of them whole.
+
+        Args:
+            messages: list or tuple of what send() takes, or with multipart=True of what send_multipart() takes; all of them are
+                checked before the first goes. flags: zmq.DONTWAIT. copy: as for send().
+        Returns:
+            How many were sent: fewer than all only with DONTWAIT, or when SNDTIMEO, which is for the whole call, has passed.
+        Raises:
+            Again: not even one could be sent. TypeError, IndexError, BufferError: a message cannot be sent; none was.
+            What send() and signal handlers raise; the exception's attribute `sent` tells how many went before.
+        """
+        return send_batch(self.handle, self.copy_threshold, check_batch(messages, multipart), 0, flags, copy, multipart)
 
     def recv(self, int flags=0, bint copy=True, bint track=False):
         """Receive one frame.
@@ -659,8 +352,7 @@ cdef class Socket(OptionHolder):
         leave(self.handle)
         if size < 0:
             wait_to_receive(self.handle, &msg, flags, -size)
-        self.handle.idle = RECEIVED_MORE if _lib.msg_more(&msg) else RECEIVED_LAST
-        return take(&msg, copy, track)
+        return take_frame(self.handle, &msg, copy, track)
 
     def recv_multipart(self, int flags=0, bint copy=True, bint track=False):
         """Receive all frames of a message.
@@ -672,60 +364,19 @@ cdef class Socket(OptionHolder):
         Raises:
             As recv().
         """
-        cdef zmq_msg_t few[FEW_PARTS]
-        cdef zmq_msg_t *parts = few
-        cdef zmq_msg_t *grown
-        cdef SocketHandle handle = self.handle
-        cdef Py_ssize_t capacity = FEW_PARTS
-        cdef Py_ssize_t count, got, i
-        cdef Py_ssize_t taken = 0
-        cdef void *ptr
-        cdef list message
-        if handle.stash is not None:
-            message = [from_stash(handle, copy, track)]
-            while handle.idle & RECEIVED_MORE:
-                if handle.stash is None:
-                    return message + self.recv_multipart(0, copy, track)
-                message.append(from_stash(handle, copy, track))
-            return message
-        ptr = enter(handle)
-        count = _lib.try_recv_parts(ptr, parts, capacity)
-        leave(handle)
-        if count < 0:
-            wait_to_receive(handle, parts, flags, -count)
-            count = 1
-        try:
-            while _lib.msg_more(&parts[count - 1]):
-                if count == capacity:
-                    grown = <zmq_msg_t *> malloc(2 * capacity * sizeof(zmq_msg_t))
-                    if grown == NULL:
-                        raise MemoryError(f"no memory for a message of more than {count} frames")
-                    for i in range(count):
-                        _lib.msg_init(&grown[i])
-                        _lib.msg_move(&grown[i], &parts[i])
-                    if parts != few:
-                        free(parts)
-                    parts = grown
-                    capacity *= 2
-                ptr = enter(handle)
-                got = _lib.try_recv_parts(ptr, &parts[count], capacity - count)
-                leave(handle)
-                if got < 0:
-                    wait_to_receive(handle, &parts[count], 0, -got)
-                    got = 1
-                count += got
-            message = PyList_New(count)
-            while taken < count:
-                i = taken
-                taken += 1
-                part = take(&parts[i], copy, track)
-                Py_INCREF(part)
-                PyList_SET_ITEM(message, i, part)
-            return message
-        finally:
-            close_parts(parts, taken, count)
-            if parts != few:
-                free(parts)
+        return receive_parts(self.handle, flags, copy, track)
+
+    def recv_many(self, Py_ssize_t n, int flags=0, bint copy=True, bint multipart=False):
+        """Receive up to n messages in one call, waiting only for the first.
+
+        Args:
+            n: at least 1. flags: zmq.DONTWAIT. copy: as for recv(). multipart: messages of several frames.
+        Returns:
+            A list of 1 to n frames, each as recv() gives it; with multipart=True of messages as recv_multipart() gives them.
+        Raises:
+            ValueError: n is less than 1. As recv(), when there is not even one. No message is lost by an error.
+        """
+        return receive_batch(self.handle, n, flags, copy, multipart)
 
     def recv_into(self, buffer, /, *, Py_ssize_t nbytes=0, int flags=0):
         """Receive one frame into memory of the caller's.
@@ -809,13 +460,22 @@ cdef class Socket(OptionHolder):
         """Whether the frame received last has another behind it, if that was the last call."""
         return bool(self.handle.idle & RECEIVED_MORE)
 
+    @property
+    def _continued(self):
+        """The places, in what recv_many() gave last, of frames with another behind them; None: there are none."""
+        return self.handle.continued
+
+    def _check_many(self, messages, bint multipart):
+        """The messages as a tuple for _send_from(), all of them found fit to be sent."""
+        return check_batch(messages, multipart)
+
+    def _send_from(self, tuple batch, Py_ssize_t start, int flags, bint copy, bint multipart):
+        """Send from the message with the number `start` on; the number of the first that was not sent."""
+        return send_batch(self.handle, self.copy_threshold, batch, start, flags, copy, multipart)
+
     def _number(self):
         """Number what was received last, right after the call: the number to give it back with."""
-        cdef SocketHandle handle = self.handle
-        if handle.idle & RECEIVED_FROM_STASH:
-            return handle.stash_number
-        handle.number += 1
-        return handle.number
+        return number_received(self.handle)
 
     def _give_back(self, frames, int64_t number):
         """Put received frames back in front of what is still to be received, by whatever object stands for this socket.
@@ -824,19 +484,7 @@ cdef class Socket(OptionHolder):
             frames: list of (bytes or Frame, whether the message goes on). number: from _number(), which keeps the order of messages
                 that several awaiters give back.
         """
-        cdef list stash
-        cdef Py_ssize_t place = 0
-        if self.handle.closed or not frames:
-            return
-        stash = self.handle.stash or []
-        while place < len(stash) and stash[place][2] < number:
-            place += 1
-        stash[place:place] = [(content, more, number) for content, more in frames]
-        self.handle.stash = stash
-        self.handle.idle = 0
-        if self.handle.watcher is not None:
-            enter(self.handle)
-            leave(self.handle)
+        give_back(self.handle, frames, number)
 
     def __reduce__(self):
         raise TypeError("a Socket belongs to its process and cannot be pickled: make one where it is needed")

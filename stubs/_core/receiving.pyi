@@ -1,0 +1,3 @@
+"""Messages on their way out of a socket; for the other compiled modules only."""
+
+def set_frame_class(cls: type) -> None: ...

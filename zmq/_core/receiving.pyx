@@ -1,0 +1,305 @@
+"""Messages on their way out of a socket, and back into it: one frame, one message of several, many messages, the stash.
+
+Messages become Python objects after the socket is left, so that no Python code runs while it is held. What is received and cannot be
+handed over goes to the stash of the socket's handle, which every receive consults first.
+"""
+
+from cpython.list cimport PyList_New, PyList_SET_ITEM
+from cpython.ref cimport Py_INCREF
+from libc.errno cimport EAGAIN
+from libc.stdint cimport int64_t
+from libc.stdlib cimport free, malloc
+
+from . cimport _lib
+from ._lib cimport FEW_PARTS
+from .frame cimport Frame, frame_received
+from .handle cimport (
+    POLLIN, RECEIVED_FROM_STASH, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, deadline_in, enter, leave, wait_ready,
+)
+from .libzmq cimport ZMQ_DONTWAIT, ZMQ_RCVTIMEO, zmq_msg_t
+from .release cimport close_and_drain, drain, lent_bytes
+from .sending cimport SHARE_BYTES_FROM
+from .sockopt cimport get_int
+
+from .frame import Frame as _frame_base
+from .release import _FINISHED_TRACKER
+
+cdef enum:
+    # received in one go, on the C stack
+    BATCH = 64
+
+cdef type frame_class = _frame_base
+
+
+def set_frame_class(type cls):
+    """Name the class of received frames: the public one, which the core cannot import."""
+    global frame_class
+    frame_class = cls
+
+
+# ---------------------------------------------------------------- one frame
+
+cdef int wait_to_receive(SocketHandle handle, zmq_msg_t *msg, int flags, int error) except -1:
+    """After a try that failed with `error`: wait for a message as RCVTIMEO allows, and receive it."""
+    cdef void *ptr
+    cdef int64_t deadline
+    cdef int timeout = -1
+    cdef Py_ssize_t size = -error
+    # draining may run Python code that uses this very socket: the try that failed says nothing any more
+    cdef bint again = drain()
+    if error != EAGAIN or flags & ZMQ_DONTWAIT:
+        return _lib.fail(error)
+    get_int(handle, ZMQ_RCVTIMEO, &timeout)
+    deadline = deadline_in(timeout)
+    ptr = enter(handle)
+    try:
+        while True:
+            if not again and not wait_ready(handle, ptr, POLLIN, deadline):
+                return _lib.fail(EAGAIN)
+            again = False
+            size = _lib.try_recv(ptr, msg)
+            if size >= 0:
+                return 0
+            if size != -EAGAIN:
+                return _lib.fail(-size)
+    finally:
+        leave(handle)
+
+
+cdef object take(zmq_msg_t *msg, bint copy, bint track):
+    """Python's form of a received message, which is closed, unless there is no memory for that."""
+    cdef Frame frame
+    cdef size_t size
+    if copy:
+        size = _lib.msg_size(msg)
+        if size < SHARE_BYTES_FROM:
+            return _lib.take_bytes(msg)
+        content = lent_bytes(_lib.msg_data(msg), size)
+        if content is None:
+            return _lib.take_bytes(msg)
+        close_and_drain(msg)
+        return content
+    frame = frame_received(frame_class, msg)
+    _lib.msg_close(msg)
+    if track:
+        frame.tracker = _FINISHED_TRACKER
+    return frame
+
+
+cdef object take_frame(SocketHandle handle, zmq_msg_t *msg, bint copy, bint track):
+    """The same for the frame that was received last; without memory it goes to the stash."""
+    handle.idle = RECEIVED_MORE if _lib.msg_more(msg) else RECEIVED_LAST
+    content = None
+    try:
+        content = take(msg, copy, track)
+    finally:
+        if content is None:
+            keep(handle, [], [], msg, 0, 1)
+    return content
+
+
+cdef object from_stash(SocketHandle handle, bint copy, bint track):
+    """The oldest frame that a cancelled receive gave back."""
+    cdef Frame frame
+    cdef bint more
+    enter(handle)
+    leave(handle)
+    handle.idle = RECEIVED_FROM_STASH
+    content, more, handle.stash_number = handle.stash[0]
+    if copy:
+        received = content.bytes if isinstance(content, Frame) else content
+    else:
+        frame = received = content if isinstance(content, Frame) else frame_class(content)
+        frame.more = more
+        if track:
+            frame.tracker = _FINISHED_TRACKER
+    handle.stash.pop(0)
+    if not handle.stash:
+        handle.stash = None
+    handle.idle = RECEIVED_FROM_STASH | (RECEIVED_MORE if more else RECEIVED_LAST)
+    return received
+
+
+# ---------------------------------------------------------------- a message of several frames
+
+cdef list receive_parts(SocketHandle handle, int flags, bint copy, bint track):
+    """Socket.recv_multipart."""
+    cdef zmq_msg_t few[FEW_PARTS]
+    cdef zmq_msg_t *parts = few
+    cdef zmq_msg_t *grown
+    cdef Py_ssize_t capacity = FEW_PARTS
+    cdef Py_ssize_t count, got, i
+    cdef Py_ssize_t taken = 0
+    cdef void *ptr
+    cdef list message
+    if handle.stash is not None:
+        message = [from_stash(handle, copy, track)]
+        while handle.idle & RECEIVED_MORE:
+            if handle.stash is None:
+                return message + receive_parts(handle, 0, copy, track)
+            message.append(from_stash(handle, copy, track))
+        return message
+    ptr = enter(handle)
+    count = _lib.try_recv_parts(ptr, parts, capacity)
+    leave(handle)
+    if count < 0:
+        wait_to_receive(handle, parts, flags, -count)
+        count = 1
+    try:
+        while _lib.msg_more(&parts[count - 1]):
+            if count == capacity:
+                grown = <zmq_msg_t *> malloc(2 * capacity * sizeof(zmq_msg_t))
+                if grown == NULL:
+                    raise MemoryError(f"no memory for a message of more than {count} frames")
+                for i in range(count):
+                    _lib.msg_init(&grown[i])
+                    _lib.msg_move(&grown[i], &parts[i])
+                if parts != few:
+                    free(parts)
+                parts = grown
+                capacity *= 2
+            ptr = enter(handle)
+            got = _lib.try_recv_parts(ptr, &parts[count], capacity - count)
+            leave(handle)
+            if got < 0:
+                wait_to_receive(handle, &parts[count], 0, -got)
+                got = 1
+            count += got
+        message = PyList_New(count)
+        while taken < count:
+            part = take(&parts[taken], copy, track)
+            Py_INCREF(part)
+            PyList_SET_ITEM(message, taken, part)
+            taken += 1
+        return message
+    finally:
+        while taken < count:
+            _lib.msg_close(&parts[taken])
+            taken += 1
+        if parts != few:
+            free(parts)
+
+
+# ---------------------------------------------------------------- many messages
+
+cdef list receive_batch(SocketHandle handle, Py_ssize_t wanted, int flags, bint copy, bint multipart):
+    """Socket.recv_many. What an error in the middle leaves without an owner goes to the stash."""
+    cdef zmq_msg_t msgs[BATCH]
+    cdef list frames = []     # flat
+    cdef list continued = []  # the places of those with another behind them
+    cdef Py_ssize_t count = 0
+    cdef Py_ssize_t taken = 0
+    cdef bint more = False
+    cdef bint dry = False
+    cdef void *ptr
+    if wanted < 1:
+        raise ValueError(f"recv_many() receives at least one message, not {wanted}")
+    handle.continued = None
+    try:
+        while wanted > 0:
+            if handle.stash is not None:
+                frames.append(from_stash(handle, copy, False))
+                more = handle.idle & RECEIVED_MORE
+                if more:
+                    continued.append(len(frames) - 1)
+                if not (multipart and more):
+                    wanted -= 1
+                continue
+            if dry and not (multipart and more):
+                break
+            ptr = enter(handle)
+            count = _lib.try_recv_many(ptr, msgs, BATCH, wanted, multipart)
+            leave(handle)
+            taken = 0
+            if count < 0:
+                if frames and not (multipart and more):
+                    # an error shows itself to the next call
+                    break
+                wait_to_receive(handle, msgs, 0 if frames else flags, -count)
+                count = 1
+            else:
+                dry = count < BATCH
+            while taken < count:
+                more = _lib.msg_more(&msgs[taken])
+                frames.append(take(&msgs[taken], copy, False))
+                taken += 1
+                if more:
+                    continued.append(len(frames) - 1)
+                if not (multipart and more):
+                    wanted -= 1
+        handle.idle = (handle.idle & RECEIVED_FROM_STASH) | (RECEIVED_MORE if more else RECEIVED_LAST)
+        if multipart:
+            return in_messages(frames, continued)
+        if continued:
+            handle.continued = continued
+        return frames
+    except BaseException:
+        keep(handle, frames, continued, msgs, taken, count)
+        raise
+
+
+cdef list in_messages(list frames, list continued):
+    """Frames put together to messages."""
+    cdef list messages = []
+    cdef list message = []
+    cdef set places
+    if not continued:
+        return [[frame] for frame in frames]
+    places = set(continued)
+    for i, frame in enumerate(frames):
+        message.append(frame)
+        if i not in places:
+            messages.append(message)
+            message = []
+    return messages
+
+
+cdef int keep(
+    SocketHandle handle, list frames, list continued, zmq_msg_t *msgs, Py_ssize_t taken, Py_ssize_t count
+) except -1:
+    """Stash what was received before an error."""
+    cdef bint more
+    places = set(continued)
+    kept = [(frame, i in places) for i, frame in enumerate(frames)]
+    try:
+        while taken < count:
+            more = _lib.msg_more(&msgs[taken])
+            taken += 1
+            try:
+                kept.append((frame_received(frame_class, &msgs[taken - 1]), more))
+            finally:
+                _lib.msg_close(&msgs[taken - 1])
+    finally:
+        while taken < count:
+            _lib.msg_close(&msgs[taken])
+            taken += 1
+        give_back(handle, kept, number_received(handle))
+    return 0
+
+
+# ---------------------------------------------------------------- the stash
+
+cdef int64_t number_received(SocketHandle handle) noexcept:
+    """Number what was received last, right after the call: the number to give it back with."""
+    if handle.idle & RECEIVED_FROM_STASH:
+        return handle.stash_number
+    handle.number += 1
+    return handle.number
+
+
+cdef int give_back(SocketHandle handle, list frames, int64_t number) except -1:
+    """Put received frames back in front of what is still to be received, in the order of their numbers."""
+    cdef list stash
+    cdef Py_ssize_t place = 0
+    if handle.closed or not frames:
+        return 0
+    stash = handle.stash or []
+    while place < len(stash) and stash[place][2] < number:
+        place += 1
+    stash[place:place] = [(content, more, number) for content, more in frames]
+    handle.stash = stash
+    handle.idle = 0
+    if handle.watcher is not None:
+        enter(handle)
+        leave(handle)
+    return 0

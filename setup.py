@@ -9,6 +9,7 @@ from setuptools import setup
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from buildutils import build_requirements
+from buildutils.bdist_wheel import bdist_wheel
 from buildutils.build_ext import build_ext
 from buildutils.extensions import modules
 from buildutils.sdist import sdist
@@ -16,6 +17,6 @@ from buildutils.sdist import sdist
 if __name__ == "__main__":  # Cython's worker processes may import this file
     setup(
         ext_modules=modules(),
-        cmdclass={"build_ext": build_ext, "sdist": sdist},
+        cmdclass={"build_ext": build_ext, "bdist_wheel": bdist_wheel, "sdist": sdist},
         setup_requires=build_requirements(),
     )

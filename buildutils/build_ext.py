@@ -42,8 +42,8 @@ class build_ext(_build_ext):  # noqa: N801  # setuptools' command name
         config = BuildConfig.from_environment()
         _require_python_headers()
         toolchain = self._toolchain()
-        library = locate(config) or build_bundled(config, toolchain)
-        if config.draft and not library.static:
+        library = self.library = locate(config) or build_bundled(config, toolchain)
+        if config.draft and library.origin != "bundled":
             self._require_drafts(library)
         mode = "-".join(["release", *config.flags] if config.optimise else config.flags)
         self._work = ROOT / "build" / f"ext-{sysconfig.get_platform()}-{_python_tag()}-{mode}"

@@ -1,32 +1,34 @@
-"""Builds libsodium and libzmq as static libraries, by upstream's own build files, in the cache."""
+"""Builds libsodium and libzmq, both static or libzmq shared, by upstream's own build files, in the cache."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from .cache import appearing, locked
 from .config import BuildConfig, BuildError
-from .locate import Library, header_version, say, system_libraries
-from .sources import Source, resolve, unpack
+from .locate import Component, Library, header_version, say, system_libraries
+from .patches import Patch, apply, chosen
+from .sources import Source, pins, resolve, unpack
 from .tools import Toolchain, build_environment, cmake
 
-RECIPE = 1
+RECIPE = 2
 """Raise it when this file builds differently, so that what the cache holds is made anew."""
 
 STEP_TIMEOUT = 900.0
 
 # Nothing of the machine's may get in by accident; what is left is CURVE, ipc, tcp, inproc, tipc.
 _LIBZMQ_OPTIONS = {
-    "BUILD_SHARED": "OFF",
-    "BUILD_STATIC": "ON",
     "BUILD_TESTS": "OFF",
     "WITH_PERF_TOOL": "OFF",
     "WITH_DOCS": "OFF",
@@ -47,24 +49,40 @@ _LIBZMQ_OPTIONS = {
 def build(config: BuildConfig, toolchain: Toolchain) -> Library:
     """The bundled libzmq, from the cache or built into it."""
     libzmq, libsodium = resolve(config)
-    key = _key(config, toolchain, libzmq, libsodium)
+    patches = chosen(config)
+    key = _key(config, toolchain, patches, libzmq, libsodium)
     place = config.cache / "libraries" / key
     with locked(config.cache / "locks" / key):
         if (place / "record.json").is_file():
             say(f"bundled libzmq is already built in {place}")
         else:
             started = time.monotonic()
-            say(f"building {libsodium.name} ({libsodium.origin}), {libzmq.name} ({libzmq.origin})")
+            sodium = _libsodium(config, toolchain, libsodium)
+            say(f"building {libzmq.name} ({libzmq.origin})")
             with appearing(place) as prefix:
-                _build_into(prefix, config, toolchain, libzmq, libsodium)
+                shutil.copytree(sodium, prefix, dirs_exist_ok=True)
+                _build_into(prefix, place, config, toolchain, patches, libzmq, libsodium)
             say(f"bundled libzmq built in {time.monotonic() - started:.0f} s")
     record = json.loads((place / "record.json").read_text("utf-8"))
-    lto = tuple(record["lto"])
-    return Library(
+    library = Library(
         origin="bundled",
-        detail=f"{libzmq.origin}; libsodium from {libsodium.origin}",
+        detail=f"{libzmq.origin}{_patched(record)}; libsodium from {libsodium.origin}",
         version=record["version"],
         include_dirs=(str(place / "include"),),
+        components=tuple(Component(**facts) for facts in record["components"]),
+    )
+    if config.shared:
+        directory = (str(place / "lib"),)
+        return replace(
+            library,
+            libraries=(record["shared"],),
+            library_dirs=directory,
+            # The repair tools find the library by this, and put it into the wheel.
+            runtime_library_dirs=() if sys.platform == "win32" else directory,
+        )
+    lto = tuple(record["lto"])
+    return replace(
+        library,
         libraries=system_libraries(),
         objects=tuple(str(place / name) for name in record["archives"]),
         compile_args=lto,
@@ -72,43 +90,82 @@ def build(config: BuildConfig, toolchain: Toolchain) -> Library:
     )
 
 
-def _key(config: BuildConfig, toolchain: Toolchain, *sources: Source) -> str:
+def _patched(record: dict[str, Any]) -> str:
+    count = sum(len(facts["patches"]) for facts in record["components"])
+    return f", {count} patch{'es' if count > 1 else ''}" if count else ""
+
+
+def _key(
+    config: BuildConfig, toolchain: Toolchain, patches: list[Patch], *sources: Source
+) -> str:
     facts = [str(RECIPE), toolchain.identity, *(source.digest for source in sources)]
+    facts += [patch.digest for patch in patches]
     # Faults are injected and lines traced above libzmq: those switches make no difference here.
     facts += [flag for flag in config.flags if flag not in ("faults", "coverage")]
     facts += [os.environ.get(name, "") for name in ("CFLAGS", "CXXFLAGS", "LDFLAGS")]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:20]
 
 
+def _libsodium(config: BuildConfig, toolchain: Toolchain, source: Source) -> Path:
+    """Where the static libsodium is; the same one serves every variant of libzmq."""
+    facts = [str(RECIPE), toolchain.identity, source.digest]
+    facts += [os.environ.get(name, "") for name in ("CFLAGS", "LDFLAGS")]
+    key = "libsodium-" + hashlib.sha256("\0".join(facts).encode()).hexdigest()[:20]
+    place = config.cache / "libraries" / key
+    with locked(config.cache / "locks" / key):
+        if not place.is_dir():
+            say(f"building {source.name} ({source.origin})")
+            with appearing(place) as prefix, tempfile.TemporaryDirectory(prefix="pyzmq-sodium-") as work:
+                tree, log = unpack(source, Path(work) / "libsodium"), Path(work) / "log"
+                if sys.platform == "win32":
+                    _libsodium_by_msbuild(tree, prefix, log)
+                else:
+                    _libsodium_by_configure(tree, prefix, config, toolchain, log)
+    return place
+
+
 def _build_into(
-    prefix: Path, config: BuildConfig, toolchain: Toolchain, libzmq: Source, libsodium: Source
-) -> None:
+    prefix: Path, place: Path, config: BuildConfig, toolchain: Toolchain, patches: list[Patch],
+    libzmq: Source, libsodium: Source,
+) -> None:  # fmt: skip
     lto = toolchain.lto_flags() if _release(config) and sys.platform != "win32" else ()
     with tempfile.TemporaryDirectory(prefix="pyzmq-bundle-") as directory:
         work = Path(directory)
-        sodium_tree = unpack(libsodium, work / "libsodium")
         zmq_tree = unpack(libzmq, work / "libzmq")
+        version = header_version(zmq_tree / "include" / "zmq.h")
+        applied = apply([patch for patch in patches if version in patch.versions], zmq_tree)
         log = work / "log"
-        if sys.platform == "win32":
-            sodium = _libsodium_by_msbuild(sodium_tree, prefix, log)
-        else:
-            sodium = _libsodium_by_configure(sodium_tree, prefix, config, toolchain, log)
-        _libzmq_by_cmake(zmq_tree, work, prefix, sodium, lto, config, toolchain, log)
+        sodium = prefix / "lib" / ("libsodium.lib" if sys.platform == "win32" else "libsodium.a")
+        _libzmq_by_cmake(zmq_tree, work, prefix, place, sodium, lto, config, toolchain, log)
         shutil.copyfile(zmq_tree / "include" / "zmq.h", prefix / "include" / "zmq.h")
-    record = {
-        "version": header_version(prefix / "include" / "zmq.h"),
-        "archives": [str(_libzmq_archive(prefix).relative_to(prefix)),
-                     str(sodium.relative_to(prefix))],
+    pinned = dict(zip((libzmq, libsodium), pins(), strict=True))
+    record: dict[str, Any] = {
+        "version": version,
         "lto": list(lto),
-        "libzmq": libzmq.origin,
-        "libsodium": libsodium.origin,
+        "components": [
+            asdict(Component(
+                name=source.name,
+                version=version if source is libzmq else source.version,
+                origin=source.origin,
+                # The digest of a directory says nothing to others.
+                sha256=source.digest if source.path.is_file() else "",
+                url=pin.urls[0] if source.digest == pin.sha256 else "",
+                patches=tuple(applied) if source is libzmq else (),
+            ))
+            for source, pin in pinned.items()
+        ],
     }  # fmt: skip
+    if config.shared:
+        record["shared"] = _shared_name(prefix)
+    else:
+        archives = (_libzmq_archive(prefix), sodium)
+        record["archives"] = [str(path.relative_to(prefix)) for path in archives]
     (prefix / "record.json").write_text(json.dumps(record, indent=2) + "\n", "utf-8")
 
 
 def _libsodium_by_configure(
     tree: Path, prefix: Path, config: BuildConfig, toolchain: Toolchain, log: Path
-) -> Path:
+) -> None:
     configured = (tree / "configure").is_file()
     env = build_environment(config, autotools=not configured)
     if not configured:
@@ -128,10 +185,9 @@ def _libsodium_by_configure(
     make = ["make", f"-j{os.cpu_count() or 1}", "-C", "src/libsodium"]
     _run("libsodium make", [*make, "V=0"], tree, env, log)
     _run("libsodium install", [*make, "install"], tree, env, log)
-    return prefix / "lib" / "libsodium.a"
 
 
-def _libsodium_by_msbuild(tree: Path, prefix: Path, log: Path) -> Path:
+def _libsodium_by_msbuild(tree: Path, prefix: Path, log: Path) -> None:
     msbuild = shutil.which("msbuild")
     if msbuild is None:
         raise BuildError("building libsodium needs msbuild: run from a Visual Studio prompt")
@@ -157,11 +213,10 @@ def _libsodium_by_msbuild(tree: Path, prefix: Path, log: Path) -> Path:
     version_h = prefix / "include" / "sodium" / "version.h"
     if not version_h.exists():
         shutil.copyfile(tree / "builds" / "msvc" / "version.h", version_h)
-    return prefix / "lib" / "libsodium.lib"
 
 
 def _libzmq_by_cmake(
-    tree: Path, work: Path, prefix: Path, sodium: Path, lto: tuple[str, ...],
+    tree: Path, work: Path, prefix: Path, place: Path, sodium: Path, lto: tuple[str, ...],
     config: BuildConfig, toolchain: Toolchain, log: Path,
 ) -> None:  # fmt: skip
     build_dir = work / "libzmq-build"
@@ -177,6 +232,8 @@ def _libzmq_by_cmake(
         "CMAKE_POLICY_VERSION_MINIMUM": "3.5",
         "CMAKE_FIND_USE_PACKAGE_REGISTRY": "OFF",
         "ENABLE_DRAFTS": "ON" if config.draft else "OFF",
+        "BUILD_SHARED": "ON" if config.shared else "OFF",
+        "BUILD_STATIC": "OFF" if config.shared else "ON",
         # Up to 4.3.4 the last two decide where libsodium is, from 4.3.5 on the first two as well.
         "CMAKE_PREFIX_PATH": str(prefix),
         "sodium_USE_STATIC_LIBS": "ON",
@@ -185,7 +242,8 @@ def _libzmq_by_cmake(
     }
     generator = []
     if sys.platform != "win32":
-        definitions.update(_posix_definitions(work, lto, config, toolchain))
+        definitions.update(_posix_definitions(work, tree, lto, config, toolchain))
+        definitions.update(_shared_definitions(place, config))
         if shutil.which("ninja"):
             generator = ["-G", "Ninja"]
         else:
@@ -199,22 +257,28 @@ def _libzmq_by_cmake(
         raise BuildError("libzmq's cmake did not take libsodium: the build would lack CURVE")
     jobs = str(os.cpu_count() or 1)
     command = [cmake(), "--build", str(build_dir), "--config", build_type]
-    command += ["--target", "libzmq-static", "--parallel", jobs]
+    target = "libzmq" if config.shared else "libzmq-static"
+    command += ["--target", target, "--parallel", jobs]
     _run("libzmq build", command, tree, env, log)
     (prefix / "lib").mkdir(parents=True, exist_ok=True)
-    for archive in build_dir.rglob("*zmq*"):
-        if archive.suffix in (".a", ".lib"):
-            shutil.copyfile(archive, prefix / "lib" / archive.name)
+    kinds = r"\.(lib|dll)$|\.so[.\d]*$|\.dylib$" if config.shared else r"\.(a|lib)$"
+    for built in build_dir.rglob("*zmq*"):
+        if re.search(kinds, built.name) and not built.is_dir():
+            shutil.copyfile(built, prefix / "lib" / built.name, follow_symlinks=False)
 
 
 def _posix_definitions(
-    work: Path, lto: tuple[str, ...], config: BuildConfig, toolchain: Toolchain
+    work: Path, tree: Path, lto: tuple[str, ...], config: BuildConfig, toolchain: Toolchain
 ) -> dict[str, str]:
     # libzmq's FindSodium insists on a pkg-config; this one knows nothing, so nothing is found.
     blind = work / "pkg-config"
     blind.write_text('#!/bin/sh\n[ "$1" = --version ] && echo 0.29 && exit 0\nexit 1\n')
     blind.chmod(0o755)
     flags = ["-fvisibility=hidden", *_mode_flags(config), *lto]
+    # Assertions print the name of their file: src/pipe.cpp, and not where this build happened to be.
+    nameless = f"-ffile-prefix-map={tree}/="
+    if toolchain.accepts(nameless):
+        flags.append(nameless)
     result = {
         "PKG_CONFIG_EXECUTABLE": str(blind),
         "CMAKE_C_FLAGS": " ".join([*flags, os.environ.get("CFLAGS", "")]),
@@ -232,6 +296,21 @@ def _posix_definitions(
     if toolchain.archs:
         result["CMAKE_OSX_ARCHITECTURES"] = ";".join(toolchain.archs)
     return result
+
+
+def _shared_definitions(place: Path, config: BuildConfig) -> dict[str, str]:
+    if not config.shared:
+        return {}
+    if sys.platform == "darwin":
+        # The name that delocate follows; the directory is still called otherwise while it is filled.
+        return {"CMAKE_INSTALL_NAME_DIR": str(place / "lib"), "CMAKE_BUILD_WITH_INSTALL_NAME_DIR": "ON"}
+    # Neither libsodium's symbols nor the C++ runtime's are to meet another copy in the process.
+    flags = ["-Wl,--exclude-libs,ALL", "-Wl,--gc-sections", os.environ.get("LDFLAGS", "")]
+    if not config.sanitize:
+        flags += ["-static-libstdc++", "-static-libgcc"]
+    if _release(config):
+        flags.append("-Wl,-s")
+    return {"CMAKE_SHARED_LINKER_FLAGS": " ".join(filter(None, flags))}
 
 
 def _release(config: BuildConfig) -> bool:
@@ -258,6 +337,16 @@ def _libzmq_archive(prefix: Path) -> Path:
     if len(found) != 1:
         raise BuildError(f"expected one static libzmq in {prefix}/lib, found {len(found)}")
     return found[0]
+
+
+def _shared_name(prefix: Path) -> str:
+    """What the linker calls the shared libzmq in a prefix."""
+    if sys.platform != "win32":
+        return "zmq"
+    found = list((prefix / "lib").glob("*zmq*.lib"))
+    if len(found) != 1:
+        raise BuildError(f"expected one import library of libzmq in {prefix}/lib, found {len(found)}")
+    return found[0].stem
 
 
 def _run(step: str, command: list[str], cwd: Path, env: dict[str, str], log: Path) -> None:

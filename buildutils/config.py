@@ -38,6 +38,8 @@ class BuildConfig:
     sanitize: tuple[str, ...]
     coverage: bool
     faults: bool
+    shared: bool
+    patches: bool
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] | None = None) -> BuildConfig:
@@ -58,6 +60,8 @@ class BuildConfig:
             sanitize=_sanitizers(env),
             coverage=_switch(env, "ZMQ_BUILD_COVERAGE"),
             faults=_switch(env, "ZMQ_BUILD_FAULTS"),
+            shared=_switch(env, "ZMQ_BUNDLED_SHARED"),
+            patches=_switch(env, "ZMQ_BUNDLED_PATCHES", default=True),
         )
         if config.prefix and (config.libzmq_source or config.libsodium_source):
             raise BuildError(
@@ -65,13 +69,22 @@ class BuildConfig:
                 "LIBSODIUM_BUNDLED_SOURCE a source to build: unset one of them, "
                 "or set ZMQ_PREFIX=bundled"
             )
+        if config.prefix and config.shared:
+            raise BuildError(
+                "ZMQ_PREFIX names an installed libzmq and ZMQ_BUNDLED_SHARED asks for one of "
+                "the build's own: unset one of them, or set ZMQ_PREFIX=bundled"
+            )
         return config
 
     @property
     def wants_bundled(self) -> bool:
         """True when a setting decides for the bundled libzmq, whatever the machine has."""
         return self.bundled or bool(
-            self.libzmq_source or self.libsodium_source or self.libzmq_url or self.libsodium_url
+            self.libzmq_source
+            or self.libsodium_source
+            or self.libzmq_url
+            or self.libsodium_url
+            or self.shared
         )
 
     @property
@@ -82,12 +95,15 @@ class BuildConfig:
     @property
     def flags(self) -> tuple[str, ...]:
         """Names of the switches that are on, as build_info() shows them."""
-        on = [n for n in ("draft", "debug", "coverage", "faults") if getattr(self, n)]
+        names = ("draft", "debug", "coverage", "faults", "shared")
+        on = [name for name in names if getattr(self, name)]
         return (*on, *(f"sanitize-{name}" for name in self.sanitize))
 
 
-def _switch(env: Mapping[str, str], name: str) -> bool:
+def _switch(env: Mapping[str, str], name: str, default: bool = False) -> bool:
     value = env.get(name, "").strip().lower()
+    if not value:
+        return default
     if value in _TRUE:
         return True
     if value in _FALSE:

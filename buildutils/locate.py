@@ -21,6 +21,21 @@ _DEFAULT_LIBRARY_DIRS = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/l
 
 
 @dataclass(frozen=True)
+class Component:
+    """A bundled library, as the wheel's bill of materials names it."""
+
+    name: str
+    version: str
+    origin: str
+    sha256: str
+    """Of the tarball; empty for a directory of sources."""
+    url: str
+    """Where that very tarball can be had; empty when it is not the pinned one."""
+    patches: tuple[str, ...] = ()
+    """File names in bundled/patches/ of those applied."""
+
+
+@dataclass(frozen=True)
 class Library:
     """A libzmq to compile and link against."""
 
@@ -37,6 +52,8 @@ class Library:
     """Static archives, in link order."""
     compile_args: tuple[str, ...] = ()
     link_args: tuple[str, ...] = ()
+    components: tuple[Component, ...] = ()
+    """What ends up in the wheel; nothing for an installed libzmq."""
 
     @property
     def static(self) -> bool:

@@ -51,6 +51,12 @@ class Toolchain:
                 return flags
         return ()
 
+    def accepts(self, flag: str) -> bool:
+        """Tell whether the C++ compiler knows a flag."""
+        with tempfile.TemporaryDirectory(prefix="pyzmq-flag-") as work:
+            (Path(work) / "a.cpp").write_text("int one;\n")
+            return _succeeds([*self.cxx, "-Werror", flag, "-c", "a.cpp", "-o", "a.o"], Path(work))
+
     def _lto_works(self, flags: tuple[str, ...]) -> bool:
         with tempfile.TemporaryDirectory(prefix="pyzmq-lto-") as work:
             directory = Path(work)

@@ -84,6 +84,19 @@ def test_prefix_and_source_contradict_each_other(tmp_path: Path) -> None:
         read(tmp_path, ZMQ_PREFIX=str(tmp_path), ZMQ_BUNDLED_SOURCE=str(tmp_path))
 
 
+def test_a_shared_libzmq_is_one_of_the_builds_own(tmp_path: Path) -> None:
+    config = read(tmp_path, ZMQ_BUNDLED_SHARED="1")
+    assert config.wants_bundled
+    assert config.flags == ("shared",)
+    with pytest.raises(BuildError, match="ZMQ_BUNDLED_SHARED"):
+        read(tmp_path, ZMQ_PREFIX=str(tmp_path), ZMQ_BUNDLED_SHARED="1")
+
+
+def test_patches_are_applied_unless_they_are_switched_off(tmp_path: Path) -> None:
+    assert read(tmp_path).patches
+    assert not read(tmp_path, ZMQ_BUNDLED_PATCHES="0").patches
+
+
 def test_a_url_has_a_scheme(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match="ZMQ_BUNDLED_URL"):
         read(tmp_path, ZMQ_BUNDLED_URL="zeromq.tar.gz")

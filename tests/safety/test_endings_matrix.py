@@ -33,6 +33,9 @@ STATES = {
     "module-global": "import builtins; s = builtins.kept_socket = context.socket(zmq.PULL); builtins.kept = [context]",
     "monitor-attached": "s = context.socket(zmq.PULL); m = s.get_monitor_socket(); s.bind('tcp://127.0.0.1:*')",
     "monitor-closed": "s = context.socket(zmq.PULL); s.get_monitor_socket().close(); s.bind('tcp://127.0.0.1:*')",
+    "authenticator": "from zmq.auth.thread import ThreadAuthenticator; a = ThreadAuthenticator(context); a.start();"
+    " a.configure_plain(passwords={'me': 'secret'}); s = context.socket(zmq.PULL); s.plain_server = 1; s.bind('tcp://127.0.0.1:*')",
+    "context-auth": "a = context.auth(passwords={'me': 'secret'})",
     "poller-holding": "s = context.socket(zmq.PULL); t = context.socket(zmq.PUSH); p = zmq.Poller();"
     " p.register(s); p.register(t); p.poll(0)",
 }
@@ -51,7 +54,7 @@ assert context.closed
     "destroy": "context.destroy(); assert context.closed",
     "with": "with context:\n    pass\nassert context.closed",
     "gc.collect": "gc.collect()",
-    "del": "for name in 'context s t c h m p d'.split(): globals().pop(name, None)\none = name = None\ngc.collect()",
+    "del": "for name in 'context s t c h m p d a'.split(): globals().pop(name, None)\none = name = None\ngc.collect()",
     "interpreter-exit": "",
     "sys.exit-in-a-thread": "Running(lambda: sys.exit(3)).ended()",
     "sys.exit": "sys.exit(0)",
@@ -102,7 +105,7 @@ def test_collecting_never_blocks(run_child: RunChild, state: str) -> None:
 context.linger = -1
 {STATES[state]}
 start = time.monotonic()
-for name in "context s t c h m p".split():
+for name in "context s t c h m p a".split():
     globals().pop(name, None)
 gc.collect()
 assert time.monotonic() - start < 1

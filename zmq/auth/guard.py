@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    Answer = bool | str | None
-    Keys = str | os.PathLike[str] | bytes | Iterable[str | bytes] | Callable[[str], Answer | Awaitable[Answer]]
-    Passwords = Mapping[str, str] | Callable[[str, str], Answer | Awaitable[Answer]]
+    _Answer = bool | str | None
+    _Allow = str | os.PathLike[str] | bytes | Iterable[str | bytes] | Callable[[str], _Answer | Awaitable[_Answer]]
+    _Passwords = Mapping[str, str] | Callable[[str, str], _Answer | Awaitable[_Answer]]
 
 __all__ = ["Guard"]
 
@@ -41,8 +41,8 @@ class Guard(ThreadAuthenticator):
     def __init__(
         self,
         context: Any,
-        allow: Keys | None = None,
-        passwords: Passwords | None = None,
+        allow: _Allow | None = None,
+        passwords: _Passwords | None = None,
         addresses: Iterable[str] = (),
         deny: Iterable[str] = (),
         log: Any = None,
@@ -88,7 +88,7 @@ class Guard(ThreadAuthenticator):
 
     # ---------------------------------------------------------------- rules
 
-    def _password_rule(self, passwords: Passwords) -> Callable[[str, str], Any]:
+    def _password_rule(self, passwords: _Passwords) -> Callable[[str, str], Any]:
         if callable(passwords):
             return passwords
         if not isinstance(passwords, Mapping):
@@ -132,10 +132,10 @@ async def _result(rule: Callable[..., Any], args: tuple[str, ...]) -> Any:
 class _Keys:
     """Keys that are let in, each with the user id it gets, if it gets another than itself."""
 
-    def __init__(self, keys: Mapping[str, Answer]) -> None:
+    def __init__(self, keys: Mapping[str, _Answer]) -> None:
         self._keys = keys
 
-    def __call__(self, key: str) -> Answer:
+    def __call__(self, key: str) -> _Answer:
         return self._keys.get(key, False)
 
 
@@ -151,7 +151,7 @@ class _Directory(_Keys):
         self._seen = -1
         self(".")
 
-    def __call__(self, key: str) -> Answer:
+    def __call__(self, key: str) -> _Answer:
         changed = os.stat(self._directory).st_mtime_ns
         if changed != self._seen:
             self._keys = {one.decode("ascii", "replace"): True for one in load_certificates(self._directory)}
@@ -164,11 +164,11 @@ class _Anybody(_Keys):
     def __init__(self) -> None:
         super().__init__({})
 
-    def __call__(self, key: str) -> Answer:
+    def __call__(self, key: str) -> _Answer:
         return True
 
 
-def _key_rule(allow: Keys) -> Callable[[str], Any]:
+def _key_rule(allow: _Allow) -> Callable[[str], Any]:
     """What decides on a key, given as Z85 text."""
     if callable(allow):
         return allow

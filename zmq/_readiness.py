@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-
     class _Waiter(Protocol):
         """Somebody who waits for an operation."""
 
         def done(self) -> bool: ...
         def settle(self, result: Any) -> None: ...
         def fail(self, error: BaseException) -> None: ...
+        def cancel(self) -> object: ...
 
     _Operation = Callable[[], Any]
 
@@ -36,7 +36,8 @@ _EVENTS = SocketOption.EVENTS
 class Readiness:
     """Who waits for a socket, in the order they came, each direction by itself.
 
-    All Python objects that stand for one libzmq socket share one. A flavour's subclass implements `look_soon`.
+    All Python objects that stand for one libzmq socket share one. A subclass for each kind of event loop says what raises
+    NotImplementedError here.
     """
 
     def __init__(self, get: Callable[[int], Any], watch: Callable[[Any], None], unwatch: Callable[[], None]) -> None:
@@ -61,6 +62,23 @@ class Readiness:
     def look_soon(self) -> None:
         """Have `look` called from the event loop; may be called by any thread, and before every call on the socket."""
         raise NotImplementedError
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Have a function called from the event loop, if that still runs; may be called by any thread."""
+        raise NotImplementedError
+
+    def is_here(self) -> bool:
+        """Whether their event loop is the one that runs here."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """Let go of the descriptor and forget who waits."""
+        raise NotImplementedError
+
+    async def park(self, waiter: Any) -> None:
+        """Return when a waiter that is a task is done."""
+        while not waiter.done():
+            await waiter.sleep()
 
     def waiting(self) -> bool:
         """Whether anybody waits."""
@@ -106,6 +124,26 @@ class Readiness:
         for waiter in waiters:
             if not waiter.done():
                 waiter.fail(error)
+
+    def close(self, close: Callable[[], None], error: BaseException) -> None:
+        """Close the socket and tell those who wait for a message or for room; polls are cancelled."""
+        pollers, self.pollers = self.pollers, []
+        waiters = [waiter for waiter, _ in (*self.receivers, *self.senders)]
+        self.leave()
+        close()
+
+        def tell() -> None:
+            for waiter, _ in pollers:
+                if not waiter.done():
+                    waiter.cancel()
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.fail(error)
+
+        if self.is_here():
+            tell()
+        else:
+            self.soon(tell)
 
     def forget(self) -> None:
         """Drop everybody who waits: their event loop cannot hear them any more."""

@@ -20,6 +20,7 @@ from ._poller import Poller as _BlockingPoller
 from ._readiness import Readiness
 from ._selector_thread import SelectorThread
 from ._warnings import warn_deprecated
+from .codecs import filler
 from .constants import Errno, Flag, PollEvent, SocketOption
 from .error import Again, ZMQError
 from .sync import Socket as _BlockingSocket
@@ -244,7 +245,7 @@ def _unwatch_fd(loop: asyncio.AbstractEventLoop, fd: int, event: int) -> None:
         loop.remove_writer(fd)
 
 
-class _LoopReadiness(Readiness):
+class LoopReadiness(Readiness):
     """A socket's waiters in one event loop."""
 
     def __init__(self, socket: _CoreSocket, loop: asyncio.AbstractEventLoop) -> None:
@@ -277,14 +278,16 @@ class _LoopReadiness(Readiness):
         if self.look_due or self.loop.is_closed():
             return
         self.look_due = True
-        try:
-            here = asyncio.get_running_loop() is self.loop
-        except RuntimeError:
-            here = False
-        if here:
-            self.loop.call_soon(self.look)
-        else:
-            self.loop.call_soon_threadsafe(self.look)
+        self.soon(self.look)
+
+    def soon(self, function: Callable[[], None]) -> None:
+        if _running_loop() is self.loop:
+            self.loop.call_soon(function)
+        elif not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(function)
+
+    def is_here(self) -> bool:
+        return _running_loop() is self.loop
 
     def leave(self) -> None:
         """Take the descriptor out of the loop."""
@@ -325,7 +328,7 @@ class Socket(_BlockingSocket):
         def recv_unicode(self, flags: int = 0, encoding: str = "utf-8") -> Any: ...
 
     _shadow_sock_made: Any = None
-    _here: _LoopReadiness | None = None  # that of the loop it was used in last
+    _here: LoopReadiness | None = None  # that of the loop it was used in last
 
     def __init__(
         self, context: Any = None, socket_type: int = -1, io_loop: Any = None, _from_socket: Any = None, **kwargs: Any
@@ -359,7 +362,7 @@ class Socket(_BlockingSocket):
     def _get_loop(self) -> asyncio.AbstractEventLoop:
         return self._readiness().loop
 
-    def _readiness(self) -> _LoopReadiness:
+    def _readiness(self) -> LoopReadiness:
         """The waiters of this socket in the running loop."""
         loop = _current_loop()
         found = self._here
@@ -368,7 +371,7 @@ class Socket(_BlockingSocket):
             if found is None or found.loop is not loop or found.left:
                 if found is not None:
                     found.leave()
-                found = self._handle.readiness = _LoopReadiness(self, loop)
+                found = self._handle.readiness = LoopReadiness(self, loop)
             self._here = found
         return found
 
@@ -391,17 +394,7 @@ class Socket(_BlockingSocket):
         if readiness is None:
             super().close(linger)
             return
-        pollers = readiness.pollers
-        readiness.pollers = []
-        waiters = [waiter for waiter, _ in (*readiness.receivers, *readiness.senders)]
-        readiness.leave()
-        super().close(linger)
-        if not readiness.loop.is_closed():
-            for waiter, _ in pollers:
-                waiter.cancel()
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.fail(ZMQError(Errno.ENOTSOCK, f"{self!r} was closed"))
+        readiness.close(partial(super().close, linger), ZMQError(Errno.ENOTSOCK, f"{self!r} was closed"))
 
     # ---------------------------------------------------------------- running a verb
 
@@ -457,7 +450,7 @@ class Socket(_BlockingSocket):
         return self._wait(future, operation, readiness, readiness.senders, SNDTIMEO)
 
     def _wait(
-        self, future: _Future, operation: Callable[[], Any], readiness: _LoopReadiness, queue: deque[Any], timeout_option: int
+        self, future: _Future, operation: Callable[[], Any], readiness: LoopReadiness, queue: deque[Any], timeout_option: int
     ) -> Any:
         timeout = _get(self, timeout_option)
         if timeout >= 0:
@@ -500,18 +493,7 @@ class Socket(_BlockingSocket):
         return self._receive(_recv_multipart, flags, copy, track)
 
     def recv_into(self, buffer: Any, /, *, nbytes: int = 0, flags: int = 0) -> Any:
-        view = memoryview(buffer)
-        if view.readonly or not view.c_contiguous:
-            raise BufferError(f"cannot receive into {type(buffer).__name__}: it must be writable and C-contiguous")
-        if nbytes < 0 or nbytes > view.nbytes:
-            raise ValueError(f"nbytes={nbytes} is outside the buffer's 0 to {view.nbytes} bytes")
-        room = view.cast("B")[: nbytes or view.nbytes] if view.nbytes else memoryview(bytearray())
-
-        def fill(frame: Any) -> int:
-            size = min(len(frame), len(room))
-            room[:size] = frame.buffer[:size]
-            return len(frame)
-
+        fill = filler(buffer, nbytes)
         return self._deserialize(self._receive(_recv, flags, False, False), fill)
 
     def send(

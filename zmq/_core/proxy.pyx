@@ -13,7 +13,7 @@ from libc.string cimport memcmp, memset
 
 from . cimport _lib
 from .handle cimport (
-    POLLIN, WAIT_FOREVER, WAIT_SLICE_NS, SocketHandle, Waker, atomic_load_long, atomic_long_t, check_held, enter, hold, leave,
+    POLLIN, WAIT_SLICE_NS, SocketHandle, Waker, atomic_load_long, atomic_long_t, check_held, enter, hold, leave,
     let_go, wait_item, wait_now_ns, wait_poll, wait_waker_drain, waker_get, waker_put,
 )
 from .libzmq cimport ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_ROUTER, fd_t, zmq_msg_t
@@ -25,6 +25,8 @@ cdef enum:
 cdef enum:
     # messages in one direction before the other has its turn: zmq_proxy's own number
     BURST = 1000
+    # how late Ctrl-C may be when it came while messages were moved; an idle proxy wakes up so often
+    LOOK_FOR_SIGNALS_NS = 500000000
     # what pump() may return besides -errno
     GO_ON = 0
     TERMINATED = 1
@@ -186,8 +188,9 @@ cdef int wait_for_news(Proxy *proxy, int only) noexcept nogil:
         items[count].events = POLLIN
         items[count].revents = 0
         count += 1
-    ready = wait_poll(items, count, WAIT_FOREVER if proxy.waker != NULL else WAIT_SLICE_NS)
-    if ready < 0:
+    # a signal that came since its handlers ran last does not end the wait, hence the limit
+    ready = wait_poll(items, count, LOOK_FOR_SIGNALS_NS if proxy.waker != NULL else WAIT_SLICE_NS)
+    if ready <= 0:
         return -EINTR
     if proxy.waker != NULL and items[count - 1].revents:
         wait_waker_drain(&proxy.waker.fds)
@@ -214,7 +217,7 @@ cdef int forward(Proxy *proxy, int source, int target) noexcept nogil:
         events = _lib.try_events(proxy.sockets[target])
         if events < 0:
             return events
-        if not events & ZMQ_POLLOUT:
+        if not events & ZMQ_POLLOUT and proxy.sockets[source] != proxy.sockets[target]:
             break
         # nothing is received that could not be sent on, so that a signal handler's exception loses nothing
         events = room_to_capture(proxy)
@@ -303,6 +306,7 @@ cdef int pump(Proxy *proxy) noexcept nogil:
     cdef int64_t started = wait_now_ns()
     cdef int front, back, room, rc
     cdef bint there, here
+    cdef bint same = proxy.sockets[BACKEND] == proxy.sockets[FRONTEND]
     while True:
         rc = flush(proxy)
         if rc < 0:
@@ -317,15 +321,16 @@ cdef int pump(Proxy *proxy) noexcept nogil:
             return front
         # the same socket is not asked twice: the second answer would have taken the news off the first
         back = front
-        if proxy.sockets[BACKEND] != proxy.sockets[FRONTEND]:
+        if not same:
             back = _lib.try_events(proxy.sockets[BACKEND])
         if back < 0:
             return back
         room = room_to_capture(proxy)
         if room < 0:
             return room
-        there = room and front & ZMQ_POLLIN and back & ZMQ_POLLOUT
-        here = room and back & ZMQ_POLLIN and front & ZMQ_POLLOUT and proxy.sockets[FRONTEND] != proxy.sockets[BACKEND]
+        # a REP that answers itself can send only once it has received
+        there = room and front & ZMQ_POLLIN and (same or back & ZMQ_POLLOUT)
+        here = room and back & ZMQ_POLLIN and front & ZMQ_POLLOUT and not same
         if not proxy.paused and (there or here):
             if there:
                 rc = forward(proxy, FRONTEND, BACKEND)
@@ -371,6 +376,8 @@ cdef int run(Proxy *proxy, list handles) except -1:
             if handle is not None:
                 hold(handle, proxy.sockets[i], proxy.waker)
         try:
+            # a signal that came since the interpreter looked last would not end the wait
+            PyErr_CheckSignals()
             while True:
                 with nogil:
                     rc = pump(proxy)

@@ -20,7 +20,7 @@ from .config import BuildConfig, BuildError
 from .locate import Component, Library, header_version, say, system_libraries
 from .patches import Patch, apply, chosen
 from .sources import Source, pins, resolve, unpack
-from .tools import Toolchain, build_environment, cmake
+from .tools import Toolchain, build_environment, cmake, visual_studio_msbuild, windows_platform
 
 RECIPE = 2
 """Raise it when this file builds differently, so that what the cache holds is made anew."""
@@ -179,6 +179,8 @@ def _libsodium_by_configure(
     env["LDFLAGS"] = " ".join([*_arch_flags(toolchain), os.environ.get("LDFLAGS", "")])
     options = ["--disable-shared", "--enable-static", "--with-pic", "--disable-dependency-tracking",
                f"--prefix={prefix}", f"--libdir={prefix}/lib"]  # fmt: skip
+    if os.environ.get("CIBW_HOST_TRIPLET"):  # Android, iOS: what is compiled here does not run here
+        options.append(f"--host={os.environ['CIBW_HOST_TRIPLET']}")
     if len(toolchain.archs) > 1:
         options.append("--disable-asm")
     _run("libsodium configure", ["sh", "./configure", *options], tree, env, log)
@@ -188,16 +190,14 @@ def _libsodium_by_configure(
 
 
 def _libsodium_by_msbuild(tree: Path, prefix: Path, log: Path) -> None:
-    msbuild = shutil.which("msbuild")
-    if msbuild is None:
-        raise BuildError("building libsodium needs msbuild: run from a Visual Studio prompt")
+    msbuild = visual_studio_msbuild()
     toolset = os.environ.get("VCTOOLSVERSION", "14.3")
     env = {
         **os.environ,
         # The project chooses the static C runtime; Python and its modules share the dynamic one.
         "_CL_": "/MD",
     }
-    platform = "x64" if sys.maxsize > 2**32 else "Win32"
+    platform = windows_platform()
     command = [msbuild, "libsodium.vcxproj", "/m", "/nologo", "/v:m",
                "/p:Configuration=Release", f"/p:Platform={platform}",
                f"/p:PlatformToolset=v{toolset.replace('.', '')[:3]}",
@@ -240,7 +240,7 @@ def _libzmq_by_cmake(
         "SODIUM_INCLUDE_DIRS": str(prefix / "include"),
         "SODIUM_LIBRARIES": str(sodium),
     }
-    generator = []
+    generator = ["-A", windows_platform()] if sys.platform == "win32" else []
     if sys.platform != "win32":
         definitions.update(_posix_definitions(work, tree, lto, config, toolchain))
         definitions.update(_shared_definitions(place, config))

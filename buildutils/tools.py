@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,29 @@ def cmake() -> str:
             f"the bundled libzmq needs cmake >= {minimum}: python -m pip install cmake ninja"
         )
     return found
+
+
+def windows_platform() -> str:
+    """What Visual Studio calls the machine that this Python's modules are for."""
+    return {"win-amd64": "x64", "win32": "Win32", "win-arm64": "ARM64"}[sysconfig.get_platform()]
+
+
+def visual_studio_msbuild() -> str:
+    """msbuild: of the prompt that this runs in, else of the newest Visual Studio."""
+    found = shutil.which("msbuild")
+    if found:
+        return found
+    programs = os.environ.get("PROGRAMFILES(X86)", r"C:\Program Files (x86)")
+    vswhere = Path(programs, "Microsoft Visual Studio", "Installer", "vswhere.exe")
+    command = [str(vswhere), "-latest", "-products", "*", "-requires", "Microsoft.Component.MSBuild",
+               "-find", r"MSBuild\**\Bin\MSBuild.exe"]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(f"building libsodium needs Visual Studio's build tools with C++ ({error})") from error
+    if not done.stdout.strip():
+        raise BuildError("building libsodium needs msbuild: install Visual Studio's build tools with C++")
+    return done.stdout.splitlines()[0].strip()
 
 
 def build_environment(config: BuildConfig, *, autotools: bool) -> dict[str, str]:

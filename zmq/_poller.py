@@ -7,7 +7,7 @@ from .constants import PollEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
 POLLIN, POLLOUT, POLLERR = PollEvent.POLLIN, PollEvent.POLLOUT, PollEvent.POLLERR
@@ -82,11 +82,22 @@ def select(
     Raises:
         As Poller.poll.
     """
+    return select_with(zmq_poll, rlist, wlist, xlist, timeout)
+
+
+def select_with(
+    poll: Callable[[list[tuple[Any, int]], float], list[tuple[Any, int]]],
+    rlist: Sequence[Any],
+    wlist: Sequence[Any],
+    xlist: Sequence[Any],
+    timeout: float | None,
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """Do what select() does by means of a flavour's zmq_poll."""
     wanted: dict[Any, int] = {}
     for members, flag in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR)):
         for member in members:
             wanted[member] = wanted.get(member, 0) | flag
-    ready = zmq_poll(list(wanted.items()), -1 if timeout is None else timeout * 1000)
+    ready = poll(list(wanted.items()), -1 if timeout is None else timeout * 1000)
     return (
         [member for member, mask in ready if mask & POLLIN],
         [member for member, mask in ready if mask & POLLOUT],

@@ -1,0 +1,1 @@
+"""Log records through a PUB socket, and the command that shows them: `python -m zmq.log URL`."""

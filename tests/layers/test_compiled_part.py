@@ -27,16 +27,20 @@ MAY_NAME = {
     "_lib": {"libzmq"},
     "buffer": set(),
     "curve": {"_lib"},
-    "handle": {"_lib", "libzmq"},
-    "release": {"_lib", "libzmq", "handle"},
+    "wait": set(),
+    "handle": {"_lib", "libzmq", "wait"},
+    "life": {"_lib", "libzmq", "wait", "handle"},
+    "release": {"_lib", "libzmq", "wait", "handle"},
     "sockopt": {"_lib", "libzmq", "handle"},
-    "context": {"_lib", "handle"},
+    "context": {"wait", "handle", "life"},
     "frame": {"_lib", "libzmq", "buffer", "release"},
-    "sending": {"_lib", "libzmq", "buffer", "release", "handle", "sockopt", "frame"},
-    "receiving": {"_lib", "libzmq", "release", "handle", "sockopt", "frame", "sending"},
-    "socket": {"_lib", "libzmq", "buffer", "release", "handle", "sockopt", "context", "frame", "sending", "receiving"},
-    "poll": {"_lib", "libzmq", "handle", "socket"},
-    "proxy": {"_lib", "libzmq", "handle", "socket"},
+    "sending": {"_lib", "libzmq", "buffer", "release", "wait", "handle", "sockopt", "frame"},
+    "receiving": {"_lib", "libzmq", "release", "wait", "handle", "sockopt", "frame", "sending"},
+    "socket": {
+        *("_lib", "libzmq", "buffer", "release", "wait", "handle", "life", "sockopt", "context", "frame", "sending", "receiving"),
+    },
+    "poll": {"_lib", "libzmq", "wait", "handle", "socket"},
+    "proxy": {"_lib", "libzmq", "wait", "handle", "socket"},
 }
 PURE_BELOW = {"zmq.codecs", "zmq.constants", "zmq.error", "zmq.options"}
 

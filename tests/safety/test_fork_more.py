@@ -122,6 +122,31 @@ BUSY = {
 }
 
 
+def test_closed_and_collected_in_the_child_leaves_no_trace(run_child: RunChild) -> None:
+    # it stayed in the list of live sockets, and the next socket wrote to freed memory
+    script = (
+        PRELUDE
+        + """
+from zmq._core import handle
+def close_and_make_anew():
+    global a, b, one
+    assert handle.live_sockets() == 2
+    a.close(); b.close()
+    a = b = one = None
+    gc.collect()
+    assert handle.live_sockets() == 0, handle.live_sockets()
+    with zmq.Context() as mine:
+        for _ in range(100):
+            mine.socket(zmq.PAIR).close()
+    assert handle.live_sockets() == 0, handle.live_sockets()
+in_child(close_and_make_anew)
+unharmed()
+context.destroy(linger=0)
+"""
+    )
+    run_child(script, env={"PYTHONMALLOC": "debug"}).ok()
+
+
 @pytest.mark.parametrize("end", ["os._exit", "sys.exit"])
 @pytest.mark.parametrize("busy", BUSY)
 def test_fork_while_another_thread_is_inside(run_child: RunChild, busy: str, end: str) -> None:

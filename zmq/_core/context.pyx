@@ -2,9 +2,8 @@
 
 from libc.stdint cimport int64_t
 
-from . cimport _lib
-from .handle cimport WAIT_FOREVER, closed_context, context_adopt, context_enter, context_open, context_shut, wait_now_ns
-
+from .life cimport closed_context, context_adopt, context_get, context_open, context_set, context_shut
+from .wait cimport WAIT_FOREVER, wait_now_ns
 
 from errno import ETIMEDOUT
 
@@ -34,7 +33,7 @@ cdef class Context:
             self.handle = context_adopt(shadow)
             return
         handle = context_open()
-        _lib.context_set(context_enter(handle), IO_THREADS, io_threads)
+        context_set(handle, IO_THREADS, io_threads)
         self.handle = handle
 
     @property
@@ -67,7 +66,7 @@ cdef class Context:
         if not isinstance(optval, int):
             raise TypeError(f"context option {option} needs an int, not {type(optval).__name__}")
         self._check_open()
-        _lib.context_set(context_enter(self.handle), option, optval)
+        context_set(self.handle, option, optval)
 
     def get(self, int option):
         """Return an option of the context as an int.
@@ -80,7 +79,7 @@ cdef class Context:
         self._check_open()
         if option == MAX_SOCKETS and self.handle.limit:
             return self.handle.limit
-        return _lib.context_get(context_enter(self.handle), option)
+        return context_get(self.handle, option)
 
     cdef int _check_open(self) except -1:
         if self.handle.closed:

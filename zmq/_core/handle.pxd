@@ -3,6 +3,7 @@
 from libc.stdint cimport int64_t
 
 from .libzmq cimport fd_t
+from .wait cimport Waker
 
 cdef extern from "atomics.h" nogil:
     ctypedef long atomic_long_t
@@ -11,32 +12,6 @@ cdef extern from "atomics.h" nogil:
     long atomic_add_long(atomic_long_t *p, long value)
     void *atomic_load_ptr(void **p)
     void *atomic_swap_ptr(void **p, void *value)
-
-cdef extern from "wait.h" nogil:
-    ctypedef int wait_fd
-    ctypedef struct wait_item:
-        wait_fd fd
-        short events
-        short revents
-    ctypedef struct wait_waker:
-        int reader
-        int writer
-    int WAIT_FOREVER
-    int64_t WAIT_SLICE_NS
-    int POLLIN
-    int POLLOUT
-    int POLLERR
-    int POLLPRI
-    int POLLHUP
-    int POLLNVAL
-    int64_t wait_now_ns()
-    int wait_poll(wait_item *items, unsigned count, int64_t timeout_ns)
-    void wait_sleep_ns(int64_t ns)
-    int wait_descriptors_left(int wanted)
-    void wait_waker_open(wait_waker *waker)
-    void wait_waker_close(wait_waker *waker)
-    void wait_waker_wake(wait_waker *waker)
-    void wait_waker_drain(wait_waker *waker)
 
 cdef extern from *:
     """
@@ -47,11 +22,6 @@ cdef extern from *:
     #endif
     """
     bint HANDLE_PER_CALL
-
-
-cdef struct Waker:
-    wait_waker fds
-    Waker *next
 
 
 cdef class ContextHandle:
@@ -66,6 +36,9 @@ cdef class ContextHandle:
     cdef long sockets            # open, of those made here
     cdef object lock             # of the thread that is inside zmq_ctx_term; its signal handlers may come back
     cdef void *job               # a native thread inside it, left there by a timeout
+    cdef atomic_long_t users     # free-threaded: threads in a call on it, which term() lets finish
+    cdef object myself           # free-threaded: a weak reference
+    cdef object __weakref__
     # intrusive list of all handles, borrowed both ways: see _Registry
     cdef void *next_handle
     cdef void *previous_handle
@@ -73,7 +46,7 @@ cdef class ContextHandle:
 
 cdef class SocketHandle:
     cdef void *ptr               # NULL when closed, and while a thread waits in the socket (free-threaded: is in any call)
-    cdef void *parked            # the socket of `owner`, meanwhile
+    cdef void *parked            # the socket of `owner`, meanwhile; NULL: a signal handler of its closed it
     cdef void *watched           # the socket, while `watcher` waits for somebody to use it
     cdef object watcher          # called once, before the next call of anybody
     cdef list stash              # (content, more, number) of frames given back by cancelled receives, oldest first; or None
@@ -83,7 +56,7 @@ cdef class SocketHandle:
     cdef unsigned long owner     # the thread that waits (free-threaded: is in a call); 0: none
     cdef short idle              # events that EVENTS denied, with no call since: only the descriptor can bring them
     cdef int depth               # calls of `owner` nested by signal handlers
-    cdef atomic_long_t users     # threads inside a thread-safe socket
+    cdef atomic_long_t users     # threads inside a thread-safe socket, or ending a monitor: closing waits for them
     cdef Waker *waker            # ends the owner's wait
     cdef atomic_long_t closing   # another thread closes: leave at once; read without the GIL by proxies
     cdef readonly bint closed
@@ -101,6 +74,7 @@ cdef class SocketHandle:
     cdef object monitored        # weakly, the socket whose monitor this one reads, and its count then
     cdef long monitored_count
     cdef object reader           # weakly, the socket that reads this one's monitor
+    cdef object myself           # free-threaded: a weak reference
     cdef object __weakref__
     # intrusive list of all handles, borrowed both ways: see _Registry
     cdef void *next_handle
@@ -111,29 +85,23 @@ cdef void *enter_slow(SocketHandle handle) except NULL
 cdef void leave_slow(SocketHandle handle) noexcept
 cdef void *pointer_of(SocketHandle handle) noexcept
 cdef int watch(SocketHandle handle, object watcher) except -1
-cdef bint unwatch(SocketHandle handle) noexcept
+cdef object take_watcher(SocketHandle handle)
+cdef int tell_watcher(SocketHandle handle) except -1
 cdef int hold(SocketHandle handle, void *ptr, Waker *waker) noexcept
 cdef void let_go(SocketHandle handle) noexcept
 cdef int check_held(SocketHandle handle, Waker *waker) except -1
-cdef Waker *waker_get() noexcept
-cdef void waker_put(Waker *waker) noexcept
 cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadline) except -1
-cdef int64_t deadline_in(long milliseconds) noexcept
-cdef int64_t deadline_of(object milliseconds) except? -2
-cdef int64_t time_left(int64_t deadline) noexcept nogil
 
-cdef int need_descriptors(int wanted) except -1
-cdef SocketHandle socket_open(ContextHandle context, int type)
-cdef SocketHandle socket_adopt(size_t address)
-cdef int socket_shut(SocketHandle handle, int linger) except -1
+cdef void register_socket(SocketHandle handle) noexcept
+cdef void unregister_socket(SocketHandle handle) noexcept
+cdef void register_context(ContextHandle handle) noexcept
+cdef SocketHandle find_socket(void *address)
+cdef ContextHandle find_context(void *address)
+
 cdef int monitor_begun(SocketHandle handle, bytes address) except -1
 cdef int read_monitor(SocketHandle handle, bytes address) except -1
+cdef void end_monitor(SocketHandle handle) noexcept
 cdef void end_monitored(SocketHandle handle) noexcept
-cdef SocketHandle closed_socket()
-cdef ContextHandle closed_context()
-
-cdef enum:
-    KEEP_LINGER = -2             # to socket_shut(): leave the option as it is
 
 cdef enum:
     # in SocketHandle.idle, beside the events: RCVMORE, when the last call was a receive
@@ -142,11 +110,6 @@ cdef enum:
     RECEIVED_MORE = 0x40
     # EVENTS was asked for, whatever it said
     LOOKED = 0x80
-
-cdef ContextHandle context_open()
-cdef ContextHandle context_adopt(size_t address)
-cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1
-cdef void *context_enter(ContextHandle handle) except NULL
 
 
 cdef inline void *enter(SocketHandle handle) except NULL:

@@ -6,39 +6,30 @@ abort the process. Every Python object that stands for a socket (shadows include
 * `enter` gives the pointer. It is NULL while a thread waits, when the socket is closed, and after a fork; `enter_slow` tells which.
 * `wait_ready` is the only place where a call gives up the GIL while it owns a socket. It waits on the socket's descriptor, not
   inside libzmq, so that a deadline is exact, signal handlers run, and another thread can end the wait.
-* `socket_shut` takes the pointer out first and closes it afterwards, once no thread is inside.
+* life.pyx opens and closes: it takes the pointer out first and closes it afterwards, once no thread is inside.
+
+The pointer in `ptr` is a token: whoever swaps it for NULL owns the socket, and puts it back last of all.
 """
 
 import atexit
 import os
-from _thread import RLock
 from _weakref import ref
 
-from libc.errno cimport EFAULT, EINTR, EINVAL, EMFILE, ENOTSOCK, errno
+from libc.errno cimport ENOTSOCK
 from libc.stdint cimport int64_t
-from libc.stdlib cimport calloc, free
 from cpython.exc cimport PyErr_CheckSignals
 from cython cimport critical_section
 
 from . cimport _lib
-from .libzmq cimport (
-    ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_RCVHWM, ZMQ_SOCKET_LIMIT, ZMQ_TYPE, fd_t,
-    zmq_pollitem_t,
+from .libzmq cimport ZMQ_RCVHWM, zmq_pollitem_t
+from .wait cimport (
+    POLLIN, WAIT_SLICE_NS, Waker, time_left, wait_item, wait_poll, wait_sleep_ns, wait_waker_drain, waker_get, waker_put,
 )
 
 from zmq.error import ForkedError, ThreadError
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
-
-cdef extern from "readable.h":
-    int memory_readable(const void *address, size_t size) nogil
-
-cdef enum:
-    # libzmq 4.3 has the tag of a socket about 1,560 bytes behind its address, no socket is smaller than 1,780, no context than 640
-    SOCKET_BYTES = 1700
-    CONTEXT_BYTES = 600
-
 
 cdef bint shutdown_begun = False
 
@@ -59,24 +50,17 @@ cdef bint shutting_down() noexcept:
     return shutdown_begun
 
 
-cdef enum:
-    # Terminating, libzmq makes a socket for each inproc connection that nobody has bound yet, and aborts the process when the limit
-    # does not allow it. So libzmq's limit is higher than the user's, which is kept here.
-    RESERVED_SOCKETS = 1024
-
-
 cdef class _Registry:
     """All live handles, so that a forked child can disown them and a shadow can find the handle of an address."""
     cdef void *sockets
     cdef Py_ssize_t socket_count
     cdef void *contexts
-    cdef Waker *wakers
 
 
 cdef _Registry registry = _Registry()
 
 
-cdef void _register(SocketHandle handle) noexcept:
+cdef void register_socket(SocketHandle handle) noexcept:
     with critical_section(registry):
         handle.previous_handle = NULL
         handle.next_handle = registry.sockets
@@ -84,9 +68,11 @@ cdef void _register(SocketHandle handle) noexcept:
             (<SocketHandle> registry.sockets).previous_handle = <void *> handle
         registry.sockets = <void *> handle
         registry.socket_count += 1
+        if handle.context is not None:
+            handle.context.sockets += 1
 
 
-cdef void _unregister(SocketHandle handle) noexcept:
+cdef void unregister_socket(SocketHandle handle) noexcept:
     with critical_section(registry):
         if handle.previous_handle == NULL and registry.sockets != <void *> handle:
             return
@@ -102,9 +88,55 @@ cdef void _unregister(SocketHandle handle) noexcept:
             handle.context.sockets -= 1
 
 
+cdef void register_context(ContextHandle handle) noexcept:
+    with critical_section(registry):
+        handle.previous_handle = NULL
+        handle.next_handle = registry.contexts
+        if registry.contexts != NULL:
+            (<ContextHandle> registry.contexts).previous_handle = <void *> handle
+        registry.contexts = <void *> handle
+
+
+cdef void _unregister_context(ContextHandle handle) noexcept:
+    with critical_section(registry):
+        if handle.previous_handle != NULL:
+            (<ContextHandle> handle.previous_handle).next_handle = handle.next_handle
+        elif registry.contexts == <void *> handle:
+            registry.contexts = handle.next_handle
+        if handle.next_handle != NULL:
+            (<ContextHandle> handle.next_handle).previous_handle = handle.previous_handle
+
+
 def live_sockets():
     """Return how many libzmq sockets of this process are open or not yet collected: what a leak test asserts."""
     return registry.socket_count
+
+
+cdef SocketHandle find_socket(void *address):
+    """The handle of a libzmq socket, also of one inherited through fork(); None when there is none."""
+    cdef void *item
+    with critical_section(registry):
+        item = registry.sockets
+        while item != NULL:
+            if (<SocketHandle> item).inherited == address or (
+                not (<SocketHandle> item).closed and pointer_of(<SocketHandle> item) == address
+            ):
+                # free-threaded, it may be about to be collected by another thread: the weak reference knows
+                return (<SocketHandle> item).myself() if HANDLE_PER_CALL else <SocketHandle> item
+            item = (<SocketHandle> item).next_handle
+    return None
+
+
+cdef ContextHandle find_context(void *address):
+    """The same for a context."""
+    cdef void *item
+    with critical_section(registry):
+        item = registry.contexts
+        while item != NULL:
+            if (<ContextHandle> item).inherited == address or (<ContextHandle> item).ptr == address:
+                return (<ContextHandle> item).myself() if HANDLE_PER_CALL else <ContextHandle> item
+            item = (<ContextHandle> item).next_handle
+    return None
 
 
 def _after_fork_in_child():
@@ -127,10 +159,6 @@ def _after_fork_in_child():
         context.inherited = context.ptr if context.ptr != NULL else context.terminating
         context.ptr = context.terminating = NULL
         item = context.next_handle
-    # a waker shared with the parent would wake the wrong process
-    while registry.wakers != NULL:
-        wait_waker_close(&registry.wakers.fds)
-        registry.wakers = registry.wakers.next
 
 
 if hasattr(os, "register_at_fork"):
@@ -140,60 +168,27 @@ if hasattr(os, "register_at_fork"):
 cdef class SocketHandle:
     def __dealloc__(self):
         # never waits for a peer: libzmq's reaper thread sends what lingers
+        # first, so that no shadow finds it; a forked child closes what is still in the list
+        unregister_socket(self)
         if self.closed:
             return
-        unwatch(self)
+        take_watcher(self)
         end_monitored(self)
-        _end_monitor(self)
+        end_monitor(self)
         if self.ptr != NULL and not self.foreign and not shutting_down():
             _lib.poller_destroy(&self.poller)
             _lib.socket_close(self.ptr)
-        _unregister(self)
 
 
 cdef class ContextHandle:
     def __dealloc__(self):
         cdef void *ptr = self.ptr if self.ptr != NULL else self.terminating
+        # first, so that no shadow finds it
+        _unregister_context(self)
         if self.job != NULL:
             _lib.context_term_forget(self.job)
         elif ptr != NULL and not self.foreign and not shutting_down():
             _lib.context_term_detached(ptr)
-        with critical_section(registry):
-            if self.previous_handle != NULL:
-                (<ContextHandle> self.previous_handle).next_handle = self.next_handle
-            elif registry.contexts == <void *> self:
-                registry.contexts = self.next_handle
-            if self.next_handle != NULL:
-                (<ContextHandle> self.next_handle).previous_handle = self.previous_handle
-
-
-# ---------------------------------------------------------------- wakers
-
-cdef Waker *waker_get() noexcept:
-    """A waker of this thread's own until waker_put(); NULL when none can be had (the wait is then cut into slices)."""
-    cdef Waker *waker
-    with critical_section(registry):
-        waker = registry.wakers
-        if waker != NULL:
-            registry.wakers = waker.next
-            return waker
-    waker = <Waker *> calloc(1, sizeof(Waker))
-    if waker == NULL:
-        return NULL
-    wait_waker_open(&waker.fds)
-    if waker.fds.reader < 0:
-        free(waker)
-        return NULL
-    return waker
-
-
-cdef void waker_put(Waker *waker) noexcept:
-    if waker == NULL:
-        return
-    # never freed: a thread that is closing a socket may still hold the pointer, and a late wake-up does no harm
-    with critical_section(registry):
-        waker.next = registry.wakers
-        registry.wakers = waker
 
 
 # ---------------------------------------------------------------- entering and leaving
@@ -202,7 +197,7 @@ cdef void *enter_slow(SocketHandle handle) except NULL:
     cdef void *ptr
     cdef unsigned long me
     if handle.watcher is not None:
-        _tell_watcher(handle)
+        tell_watcher(handle)
         return enter_to_look(handle)
     if handle.forked:
         raise ForkedError(
@@ -234,7 +229,11 @@ cdef void *enter_slow(SocketHandle handle) except NULL:
             handle.owner = me
             handle.parked = ptr
             handle.depth = 1
-            return ptr
+            if handle.watcher is None:
+                return ptr
+            # it came meanwhile
+            let_go(handle)
+            return enter_slow(handle)
     raise ThreadError(_two_threads(handle))
 
 
@@ -247,27 +246,35 @@ cdef void *pointer_of(SocketHandle handle) noexcept:
 
 cdef int watch(SocketHandle handle, object watcher) except -1:
     """Have `watcher` called before the next call of anybody on this socket: any call may take news off the descriptor."""
+    cdef void *ptr
     if handle.thread_safe:
         return 0
-    handle.watched = enter(handle)
-    handle.watcher = watcher
-    atomic_swap_ptr(&handle.ptr, NULL)
+    ptr = enter(handle)
+    with critical_section(handle):
+        handle.watcher = watcher
+        if not HANDLE_PER_CALL:
+            # free-threaded, every call comes by enter_slow() anyway
+            handle.watched = ptr
+            handle.ptr = NULL
     leave(handle)
     return 0
 
 
-cdef bint unwatch(SocketHandle handle) noexcept:
-    if handle.watcher is None:
-        return False
-    handle.watcher = None
-    atomic_swap_ptr(&handle.ptr, handle.watched)
-    handle.watched = NULL
-    return True
+cdef object take_watcher(SocketHandle handle):
+    """The watcher, which then is none any more; or None."""
+    with critical_section(handle):
+        watcher = handle.watcher
+        if watcher is not None:
+            handle.watcher = None
+            if not HANDLE_PER_CALL:
+                handle.ptr = handle.watched
+                handle.watched = NULL
+    return watcher
 
 
-cdef int _tell_watcher(SocketHandle handle) except -1:
-    watcher = handle.watcher
-    if unwatch(handle):
+cdef int tell_watcher(SocketHandle handle) except -1:
+    watcher = take_watcher(handle)
+    if watcher is not None:
         watcher()
     return 0
 
@@ -315,11 +322,12 @@ cdef void let_go(SocketHandle handle) noexcept:
     handle.depth -= 1
     if handle.depth > 0:
         return
+    ptr = handle.parked
     handle.waker = NULL
+    handle.parked = NULL
     handle.owner = 0
-    if not atomic_load_long(&handle.closing) and handle.parked != NULL:
-        ptr = handle.parked
-        handle.parked = NULL
+    # NULL: a signal handler closed it
+    if ptr != NULL:
         atomic_swap_ptr(&handle.ptr, ptr)
 
 
@@ -333,39 +341,6 @@ cdef int check_held(SocketHandle handle, Waker *waker) except -1:
 
 
 # ---------------------------------------------------------------- waiting
-
-cdef int64_t deadline_in(long milliseconds) noexcept:
-    """The moment so many milliseconds from now; WAIT_FOREVER for a negative number."""
-    return WAIT_FOREVER if milliseconds < 0 else wait_now_ns() + <int64_t> milliseconds * 1000000
-
-
-cdef int64_t deadline_of(object milliseconds) except? -2:
-    """The same for a user's timeout: None or negative is forever; fractions of a millisecond are cut off."""
-    cdef long span
-    if milliseconds is None:
-        return WAIT_FOREVER
-    if not isinstance(milliseconds, (int, float)):
-        raise TypeError(f"a timeout is a number of milliseconds or None, not {milliseconds!r}")
-    # anything over ten years is forever, and must not overflow
-    span = -1 if milliseconds < 0 or milliseconds > 3e11 else int(milliseconds)
-    return deadline_in(span)
-
-
-cdef int64_t time_left(int64_t deadline) noexcept nogil:
-    cdef int64_t left
-    if deadline == WAIT_FOREVER:
-        return WAIT_FOREVER
-    left = deadline - wait_now_ns()
-    return left if left > 0 else 0
-
-
-cdef int _find_fd(SocketHandle handle, void *ptr) except -1:
-    cdef size_t size = sizeof(fd_t)
-    cdef int rc = _lib.try_getsockopt(ptr, ZMQ_FD, &handle.fd, &size)
-    if rc < 0:
-        _lib.fail(-rc)
-    return 0
-
 
 cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadline) except -1:
     """Give up the GIL until the socket may be worth another try (1), or the deadline passes (0).
@@ -382,8 +357,6 @@ cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadli
     cdef bint sliced
     if left == 0:
         return 0
-    if not handle.thread_safe and handle.fd == <fd_t> -1:
-        _find_fd(handle, ptr)
     waker = NULL if handle.thread_safe else waker_get()
     sliced = waker == NULL
     if sliced and (left < 0 or left > WAIT_SLICE_NS):
@@ -420,168 +393,6 @@ cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadli
         let_go(handle)
         waker_put(waker)
     return 1
-
-
-# ---------------------------------------------------------------- sockets
-
-cdef SocketHandle _socket_handle(void *ptr, int type):
-    cdef SocketHandle handle = SocketHandle.__new__(SocketHandle)
-    cdef size_t size = sizeof(fd_t)
-    cdef int rc
-    handle.type = type
-    handle.fd = <fd_t> -1
-    rc = _lib.try_getsockopt(ptr, ZMQ_FD, &handle.fd, &size)
-    # libzmq gives no descriptor to the types that it locks itself
-    handle.thread_safe = rc == -EINVAL
-    handle.ptr = ptr
-    _register(handle)
-    return handle
-
-
-cdef int need_descriptors(int wanted) except -1:
-    """EMFILE with the limit, when there are not so many left: where libzmq would abort the process."""
-    if wait_descriptors_left(wanted):
-        return 0
-    return _lib.fail_with(EMFILE, f"out of descriptors: {_descriptor_limit()}")
-
-
-cdef str _descriptor_limit():
-    try:
-        import resource  # not on Windows, and only for this text
-    except ImportError:
-        return "close some sockets"
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return f"the process may have {limit}; close some sockets, or raise the limit with `ulimit -n`"
-
-
-cdef SocketHandle socket_open(ContextHandle context, int type):
-    """A new libzmq socket; EMFILE names the limit that was met."""
-    cdef SocketHandle handle
-    cdef void *ptr = NULL
-    cdef int tries = 0
-    if not context.started:
-        # two for each thread (I/O, reaper), one for the socket
-        need_descriptors(3 + 2 * min(6, _lib.context_get(context_enter(context), ZMQ_IO_THREADS)))
-        context.limit = _lib.context_get(context_enter(context), ZMQ_MAX_SOCKETS)
-        reserved = min(context.limit + RESERVED_SOCKETS, _lib.context_get(context_enter(context), ZMQ_SOCKET_LIMIT))
-        _lib.context_set(context_enter(context), ZMQ_MAX_SOCKETS, reserved)
-        context.started = True
-    if context.limit and context.sockets >= context.limit:
-        too_many_sockets(context)
-    while ptr == NULL:
-        try:
-            ptr = _lib.socket_new(context_enter(context), type)
-        except Exception as error:
-            if getattr(error, "errno", None) != EMFILE:
-                raise
-            need_descriptors(1)
-            # closed sockets keep their place until libzmq's reaper has come by
-            tries += 1
-            if tries == 1000:
-                too_many_sockets(context)
-            _let_others_run()
-    handle = _socket_handle(ptr, type)
-    handle.context = context
-    context.sockets += 1
-    return handle
-
-
-cdef int too_many_sockets(ContextHandle context) except -1:
-    return _lib.fail_with(EMFILE, (
-        f"too many sockets: this context allows {context.limit}; raise it with context.set(zmq.MAX_SOCKETS, n) before its first "
-        "socket"
-    ))
-
-
-cdef SocketHandle socket_adopt(size_t address):
-    """The handle of an address: the one that exists, or a new one for a socket made by other code."""
-    cdef void *item
-    cdef SocketHandle handle
-    cdef int type = -1
-    cdef size_t size = sizeof(int)
-    cdef int rc
-    with critical_section(registry):
-        item = registry.sockets
-        while item != NULL:
-            handle = <SocketHandle> item
-            if not handle.closed and pointer_of(handle) == <void *> address:
-                return handle
-            if handle.inherited == <void *> address:
-                return handle
-            item = handle.next_handle
-    _check_readable(address, SOCKET_BYTES, "socket")
-    rc = _lib.try_getsockopt(<void *> address, ZMQ_TYPE, &type, &size)
-    if rc < 0 and rc != -ETERM:
-        _lib.fail_with(-rc, f"no socket at address 0x{address:x}: it was closed, or is something else")
-    handle = _socket_handle(<void *> address, type)
-    handle.foreign = True
-    return handle
-
-
-cdef int _check_readable(size_t address, size_t size, str kind) except -1:
-    """Refuse an address that libzmq could not even look at."""
-    cdef int readable
-    # no allocator gives odd addresses; the end of the address space would wrap around
-    if address % sizeof(void *) or address > <size_t> -1 - size:
-        readable = 0
-    else:
-        readable = memory_readable(<void *> address, size)
-        if readable < 0:
-            need_descriptors(2)
-            return _lib.fail(errno)
-    if readable:
-        return 0
-    return _lib.fail_with(
-        ENOTSOCK if kind == "socket" else EFAULT, f"no {kind} at address 0x{address:x}: no memory of this process"
-    )
-
-
-cdef SocketHandle closed_socket():
-    """What a socket object has before it was given a socket."""
-    cdef SocketHandle handle = SocketHandle.__new__(SocketHandle)
-    handle.closed = True
-    return handle
-
-
-cdef int socket_shut(SocketHandle handle, int linger) except -1:
-    """Close, once no other thread is inside: a thread that waits is woken and gets ENOTSOCK. Closing twice is nothing."""
-    cdef void *ptr
-    if handle.closed or handle.forked:
-        handle.closed = True
-        return 0
-    if handle.watcher is not None:
-        _tell_watcher(handle)
-    end_monitored(handle)
-    _end_monitor(handle)
-    if handle.thread_safe:
-        atomic_store_long(&handle.closing, 1)
-        ptr = atomic_swap_ptr(&handle.ptr, NULL)
-        while atomic_load_long(&handle.users) > 0:
-            _let_others_run()
-    else:
-        ptr = atomic_swap_ptr(&handle.ptr, NULL)
-        if ptr == NULL and handle.owner == PyThread_get_thread_ident():
-            ptr = atomic_swap_ptr(&handle.parked, NULL)
-        elif ptr == NULL:
-            atomic_store_long(&handle.closing, 1)
-            while handle.owner != 0:
-                if handle.waker != NULL:
-                    wait_waker_wake(&handle.waker.fds)
-                _let_others_run()
-            ptr = atomic_swap_ptr(&handle.parked, NULL)
-            if ptr == NULL:
-                ptr = atomic_swap_ptr(&handle.ptr, NULL)
-    handle.closed = True
-    if ptr == NULL:
-        return 0
-    if linger != KEEP_LINGER:
-        # ETERM: too late to change it, and no reason not to close
-        _lib.try_setsockopt(ptr, ZMQ_LINGER, &linger, sizeof(int))
-    _lib.poller_destroy(&handle.poller)
-    # ENOTSOCK: the context that other code owns is gone, and the socket with it
-    _lib.socket_close(ptr)
-    _unregister(handle)
-    return 0
 
 
 # ---------------------------------------------------------------- monitors
@@ -623,146 +434,44 @@ cdef int read_monitor(SocketHandle handle, bytes address) except -1:
     return 0
 
 
-cdef void _end_monitor(SocketHandle handle) noexcept:
+cdef void end_monitor(SocketHandle handle) noexcept:
     """End the monitor of this socket, which is about to go, if it has a reader: then that does not wait."""
     cdef SocketHandle reader
-    cdef void *ptr = pointer_of(handle)
-    if handle.reader is None:
+    with critical_section(handle):
+        found = handle.reader
+        handle.reader = None
+    if found is None:
         return
-    reader = handle.reader()
-    handle.reader = None
-    if ptr == NULL or reader is None or reader.closed or reader.monitored_count != handle.monitoring or shutting_down():
-        return
-    reader.monitored = None
-    handle.monitoring += 1
-    _lib.socket_monitor_end(ptr)
+    reader = found()
+    if reader is not None and not reader.closed and reader.monitored_count == handle.monitoring:
+        reader.monitored = None
+        _stop_telling(handle)
 
 
 cdef void end_monitored(SocketHandle handle) noexcept:
     """End the monitor that this socket reads, which is about to go."""
     cdef SocketHandle watched
-    cdef void *ptr
-    if handle.monitored is None:
+    with critical_section(handle):
+        found = handle.monitored
+        handle.monitored = None
+    if found is None:
         return
-    watched = handle.monitored()
-    handle.monitored = None
-    if watched is None or handle.closed:
-        return
-    # libzmq has a lock for this, so that it matters not who uses the socket
-    ptr = pointer_of(watched)
-    if ptr != NULL and not watched.closed and watched.monitoring == handle.monitored_count and not shutting_down():
-        watched.monitoring += 1
+    watched = found()
+    if watched is not None and not handle.closed and watched.monitoring == handle.monitored_count:
+        _stop_telling(watched)
+
+
+cdef void _stop_telling(SocketHandle handle) noexcept:
+    """libzmq has a lock for this, so that it matters not who uses the socket; but nobody may close it meanwhile."""
+    cdef void *ptr = NULL
+    atomic_add_long(&handle.users, 1)
+    while not (handle.closed or handle.forked or atomic_load_long(&handle.closing) or shutting_down()):
+        ptr = pointer_of(handle)
+        if ptr != NULL or not HANDLE_PER_CALL:
+            break
+        # free-threaded, it is on its way from one place to the other
+        wait_sleep_ns(1000)
+    if ptr != NULL:
+        handle.monitoring += 1
         _lib.socket_monitor_end(ptr)
-
-
-cdef int _let_others_run() except -1:
-    with nogil:
-        wait_sleep_ns(100000)
-    return PyErr_CheckSignals()
-
-
-# ---------------------------------------------------------------- contexts
-
-cdef ContextHandle _context_handle(void *ptr):
-    cdef ContextHandle handle = ContextHandle.__new__(ContextHandle)
-    handle.ptr = ptr
-    handle.lock = RLock()
-    with critical_section(registry):
-        handle.next_handle = registry.contexts
-        if registry.contexts != NULL:
-            (<ContextHandle> registry.contexts).previous_handle = <void *> handle
-        registry.contexts = <void *> handle
-    return handle
-
-
-cdef ContextHandle closed_context():
-    """What a context object has before it was given a context."""
-    cdef ContextHandle handle = ContextHandle.__new__(ContextHandle)
-    handle.closed = True
-    return handle
-
-
-cdef ContextHandle context_open():
-    return _context_handle(_lib.context_new())
-
-
-cdef ContextHandle context_adopt(size_t address):
-    """The handle of an address: the one that exists, or a new one for a context made by other code."""
-    cdef void *item
-    cdef ContextHandle handle
-    with critical_section(registry):
-        item = registry.contexts
-        while item != NULL:
-            handle = <ContextHandle> item
-            if handle.ptr == <void *> address or handle.inherited == <void *> address:
-                return handle
-            item = handle.next_handle
-    _check_readable(address, CONTEXT_BYTES, "context")
-    try:
-        _lib.context_get(<void *> address, ZMQ_IO_THREADS)
-    except Exception:
-        _lib.fail_with(EFAULT, f"no context at address 0x{address:x}: it was terminated, or is something else")
-    handle = _context_handle(<void *> address)
-    handle.foreign = True
-    return handle
-
-
-cdef void *context_enter(ContextHandle handle) except NULL:
-    """The libzmq context, or the exception that says why it cannot be used."""
-    if handle.forked:
-        raise ForkedError("context was made before a fork, in the parent process: make a new Context in the child")
-    if handle.ptr != NULL:
-        return handle.ptr
-    if handle.terminating != NULL:
-        _lib.fail(ETERM)
-        return NULL
-    _lib.fail_with(ENOTSUP, "context is closed: make a new one with zmq.Context()")
-    return NULL
-
-
-cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1:
-    """Terminate: blocks until the sockets are closed and their lingering messages gone (zmq_ctx_term(3)); whether it is done.
-
-    Signal handlers run; after what they raise, and after the deadline, the context is half terminated, and a later call goes on.
-    """
-    cdef int rc = 0
-    cdef int64_t left
-    if handle.forked:
-        handle.closed = True
-    if handle.closed:
-        return True
-    left = time_left(deadline)
-    if not handle.lock.acquire(timeout=-1 if left < 0 else left / 1e9):
-        return False
-    try:
-        if handle.closed:
-            return True
-        if handle.ptr != NULL:
-            handle.terminating = atomic_swap_ptr(&handle.ptr, NULL)
-        if deadline != WAIT_FOREVER and handle.job == NULL:
-            handle.job = _lib.context_term_start(handle.terminating)
-        while handle.job != NULL:
-            if _lib.context_term_wait(handle.job, time_left(deadline)):
-                _lib.context_term_forget(handle.job)
-                handle.job = NULL
-                break
-            PyErr_CheckSignals()
-            if handle.closed:
-                return True
-            if time_left(deadline) == 0:
-                return False
-        else:
-            rc = -EINTR
-        while rc == -EINTR:
-            with nogil:
-                rc = _lib.try_context_term(handle.terminating)
-            if rc == -EINTR:
-                PyErr_CheckSignals()
-                if handle.closed:
-                    return True
-        # EFAULT: the code that made the context has terminated it already
-        handle.terminating = NULL
-        handle.closed = True
-        return True
-    finally:
-        handle.lock.release()
+    atomic_add_long(&handle.users, -1)

@@ -11,12 +11,13 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 
 from . cimport _lib
-from .handle cimport (
-    LOOKED, POLLIN, POLLOUT, POLLPRI, WAIT_SLICE_NS, SocketHandle, Waker, check_held, deadline_of, enter_to_look, hold, leave,
-    let_go, time_left, wait_item, wait_poll, wait_waker_drain, waker_get, waker_put,
-)
+from .handle cimport LOOKED, SocketHandle, check_held, enter_to_look, hold, leave, let_go
 from .libzmq cimport ZMQ_POLLERR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_POLLPRI, fd_t, zmq_pollitem_t
 from .socket cimport Socket
+from .wait cimport (
+    POLLIN, POLLOUT, POLLPRI, WAIT_SLICE_NS, Waker, deadline_of, time_left, wait_item, wait_poll, wait_waker_drain, waker_get,
+    waker_put,
+)
 
 
 cdef struct Item:

@@ -12,12 +12,12 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memset
 
 from . cimport _lib
-from .handle cimport (
-    POLLIN, WAIT_SLICE_NS, SocketHandle, Waker, atomic_load_long, atomic_long_t, check_held, enter, hold, leave,
-    let_go, wait_item, wait_now_ns, wait_poll, wait_waker_drain, waker_get, waker_put,
-)
+from .handle cimport SocketHandle, atomic_load_long, atomic_long_t, check_held, enter, hold, leave, let_go
 from .libzmq cimport ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_ROUTER, fd_t, zmq_msg_t
 from .socket cimport Socket
+from .wait cimport (
+    POLLIN, WAIT_SLICE_NS, Waker, wait_item, wait_now_ns, wait_poll, wait_waker_drain, waker_get, waker_put,
+)
 
 cdef enum:
     FRONTEND, BACKEND, CAPTURE, CONTROL, SIDES

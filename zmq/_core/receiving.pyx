@@ -13,13 +13,12 @@ from libc.stdlib cimport free, malloc
 from . cimport _lib
 from ._lib cimport FEW_PARTS
 from .frame cimport Frame, frame_received
-from .handle cimport (
-    POLLIN, RECEIVED_FROM_STASH, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, deadline_in, enter, leave, wait_ready,
-)
+from .handle cimport RECEIVED_FROM_STASH, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, enter, leave, wait_ready
 from .libzmq cimport ZMQ_DONTWAIT, ZMQ_RCVTIMEO, zmq_msg_t
 from .release cimport close_and_drain, drain, lent_bytes
 from .sending cimport SHARE_BYTES_FROM
 from .sockopt cimport get_int
+from .wait cimport POLLIN, deadline_in
 
 from .frame import Frame as _frame_base
 from .release import _FINISHED_TRACKER

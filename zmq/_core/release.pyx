@@ -14,11 +14,9 @@ from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
 
 from . cimport _lib
-from .handle cimport (
-    WAIT_FOREVER, atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, atomic_swap_ptr, time_left,
-    wait_now_ns,
-)
+from .handle cimport atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, atomic_swap_ptr
 from .libzmq cimport zmq_msg_t
+from .wait cimport WAIT_FOREVER, time_left, wait_now_ns
 
 from zmq.error import ForkedError, NotDone
 

@@ -16,10 +16,11 @@ from . cimport _lib
 from ._lib cimport FEW_PARTS
 from .buffer cimport get_buffer
 from .frame cimport Frame, as_group, check_track, need_drafts
-from .handle cimport POLLOUT, SocketHandle, deadline_in, enter, leave, wait_ready
+from .handle cimport SocketHandle, enter, leave, wait_ready
 from .libzmq cimport ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_PUSH, ZMQ_REQ, ZMQ_SNDMORE, ZMQ_SNDTIMEO, zmq_msg_t
 from .release cimport ReleaseEvent, drain, lend, new_event, new_tracker, settle
 from .sockopt cimport get_int
+from .wait cimport POLLOUT, deadline_in
 
 from zmq.error import Again
 

@@ -14,9 +14,10 @@ from .buffer cimport get_writable_buffer
 from .context cimport Context
 from .frame cimport Frame, as_group, default_threshold, need_drafts
 from .handle cimport (
-    KEEP_LINGER, RECEIVED_MORE, SocketHandle, closed_socket, deadline_of, end_monitored, enter, leave, monitor_begun,
-    need_descriptors, pointer_of, read_monitor, socket_adopt, socket_open, socket_shut, unwatch, wait_ready, watch,
+    RECEIVED_MORE, SocketHandle, end_monitored, enter, leave, monitor_begun, pointer_of, read_monitor, take_watcher, wait_ready,
+    watch,
 )
+from .life cimport KEEP_LINGER, closed_socket, need_descriptors, socket_adopt, socket_open, socket_shut
 from .libzmq cimport ENOTSUP, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, zmq_msg_t
 from .receiving cimport (
     from_stash, give_back, number_received, receive_batch, receive_parts, take_frame, wait_to_receive,
@@ -24,6 +25,7 @@ from .receiving cimport (
 from .release cimport drain
 from .sending cimport SHARE_BYTES_FROM, check_batch, send_batch, send_frame, send_parts
 from .sockopt cimport get_option, set_option
+from .wait cimport deadline_of
 
 from ._lib import IPC_PATH_MAX_LEN, strerror
 
@@ -453,7 +455,7 @@ cdef class Socket(OptionHolder):
 
     def _unwatch(self):
         """Take back _watch()."""
-        unwatch(self.handle)
+        take_watcher(self.handle)
 
     @property
     def _more(self):

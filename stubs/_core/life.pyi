@@ -1,0 +1,1 @@
+"""How sockets and contexts begin and end; for the other compiled modules only."""

@@ -363,23 +363,6 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
         self.monitor(None, 0)
 
 
-def filler(buffer: Any, nbytes: int) -> Callable[[Any], int]:
-    """Check the arguments of a recv_into() that may have to wait; the function that takes the frame when it has come."""
-    view = memoryview(buffer)
-    if view.readonly or not view.c_contiguous:
-        raise BufferError(f"cannot receive into {type(buffer).__name__}: it must be writable and C-contiguous")
-    if nbytes < 0 or nbytes > view.nbytes:
-        raise ValueError(f"nbytes={nbytes} is outside the buffer's 0 to {view.nbytes} bytes")
-    room = view.cast("B")[: nbytes or view.nbytes] if view.nbytes else memoryview(bytearray())
-
-    def fill(frame: Any) -> int:
-        size = min(len(frame), len(room))
-        room[:size] = frame.buffer[:size]
-        return len(frame)
-
-    return fill
-
-
 def _is_local(address: str) -> bool:
     """Whether only this machine can reach a peer there: inproc, ipc, and loopback addresses."""
     transport, _, rest = address.partition("://")

@@ -16,7 +16,6 @@ from weakref import WeakKeyDictionary
 from ._context import Context as _Context
 from ._core.poll import zmq_poll
 from ._core.socket import Socket as _CoreSocket
-from ._methods import filler
 from ._poller import Poller as _BlockingPoller
 from ._readiness import Readiness
 from ._selector_thread import SelectorThread

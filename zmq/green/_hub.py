@@ -11,8 +11,8 @@ from gevent.hub import Waiter as _Switch
 
 from .._core.socket import Socket as _CoreSocket
 from .._readiness import Readiness
-from ..constants import SocketOption
-from ..error import Again
+from ..constants import Errno, SocketOption
+from ..error import Again, ZMQError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +75,10 @@ class Waiter:
             if readiness is not None and not readiness.left:
                 readiness.listen()
             self._switch.switch(self)
+
+    def cancel(self) -> None:
+        """The socket was closed while it was polled."""
+        self.fail(ZMQError(Errno.ENOTSOCK))
 
     def give_up(self) -> None:
         """The greenlet waits no more."""
@@ -159,8 +163,7 @@ class HubReadiness(Readiness):
         # a shadow of its own: it lives as long as the libzmq socket has waiters, whatever becomes of the Python objects
         core = _CoreSocket(shadow=socket.underlying)
         super().__init__(core.get, core._watch, core._unwatch)
-        self.hub = hub
-        self.loop = hub.loop
+        self.hub = self.loop = hub  # other flavours ask for `loop`
         # how many more operations may be done at once before other greenlets have a turn
         self.budget = IMMEDIATE_IN_A_ROW
         self.left = False
@@ -192,14 +195,18 @@ class HubReadiness(Readiness):
             self._look_due = True
             call_in_hub(self.hub, self.look)
 
+    def soon(self, function: Callable[[], None]) -> None:
+        call_in_hub(self.hub, function)
+
+    def is_here(self) -> bool:
+        return self.hub.loop is not None and self.hub.thread_ident == _thread_ident()
+
     def leave(self) -> None:
-        """Take the descriptor out of the hub."""
         self.left = True
         self.budget = 0
         self._unwatch()
         self.forget()
-        if self.hub.loop is not None and self.hub.thread_ident == _thread_ident():
-            self._news.stop()
+        if self.is_here():
             self._news.close()
         else:
             call_in_hub(self.hub, self._news.close)

@@ -9,7 +9,7 @@ from gevent import get_hub, getcurrent, sleep
 
 from .._context import Context as _BlockingContext
 from .._core.socket import Socket as _CoreSocket
-from .._methods import filler
+from ..codecs import filler
 from ..constants import Errno, Flag, PollEvent, SocketOption
 from ..error import Again, ZMQError
 from ..sync import Socket as _BlockingSocket
@@ -48,17 +48,11 @@ class Socket(_BlockingSocket):
 
     def close(self, linger: int | None = None) -> None:
         """Close the socket; see zmq.Socket.close. Greenlets that wait in it get ZMQError ENOTSOCK."""
-        readiness = self._handle.readiness
-        if type(readiness) is not HubReadiness:
+        readiness, self._handle.readiness = self._handle.readiness, None
+        if readiness is None:
             super().close(linger)
-            return
-        self._handle.readiness = None
-        waiters = [waiter for waiter, _ in (*readiness.receivers, *readiness.senders, *readiness.pollers)]
-        readiness.leave()
-        super().close(linger)
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.fail(ZMQError(Errno.ENOTSOCK, f"{self!r} was closed"))
+        else:
+            readiness.close(partial(super().close, linger), ZMQError(Errno.ENOTSOCK, f"{self!r} was closed"))
 
     # ---------------------------------------------------------------- running a verb
 

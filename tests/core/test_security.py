@@ -149,6 +149,7 @@ def test_curve_server_refuses_a_client_without_curve(socket: MakeSocket) -> None
 
 
 @NEEDS_CURVE
+@pytest.mark.skipif(zmq.zmq_version_info() < (4, 3), reason="this libzmq reports no handshakes")
 def test_curve_monitor_reports_success(socket: MakeSocket) -> None:
     public, secret = zmq.curve_keypair()
     server, client = socket(zmq.DEALER), socket(zmq.DEALER)

@@ -202,7 +202,8 @@ def test_terminating_ends_the_wait(run_child: RunChild) -> None:
 def test_forked_child_is_refused(run_child: RunChild) -> None:
     run_child(
         """
-        import os, zmq
+        import os, warnings, zmq
+        warnings.filterwarnings("ignore", category=DeprecationWarning)  # fork with threads: meant here
         context = zmq.Context()
         socket = context.socket(zmq.PAIR)
         socket.bind("inproc://x")

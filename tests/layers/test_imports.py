@@ -15,7 +15,7 @@ PACKAGE = Path(zmq.__file__).parent
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages([str(PACKAGE)], "zmq.")
-    if module.name != "zmq.__main__"  # a program
+    if module.name not in ("zmq.__main__", "zmq._pyinstaller.hook-zmq")  # a program, and what PyInstaller runs
 )
 #: They are the public names, or stand in for them.
 PUBLIC = ("zmq", "zmq.green")

@@ -11,12 +11,19 @@ def _find_compiled() -> None:
         if error.name != "zmq._core._lib":
             raise
         import sys
-        from os.path import isdir, join
+        from os.path import dirname, isdir, join
 
         __path__.extend(path for path in (join(entry, "zmq", "_core") for entry in sys.path) if isdir(path))
         try:
             import zmq._core._lib
         except ModuleNotFoundError:
+            here = dirname(__file__)
+            if not isdir(here):
+                archive = dirname(dirname(here))
+                raise ImportError(
+                    f"zmq's compiled modules cannot be loaded from the archive {archive}: install pyzmq beside it, or make the"
+                    " program with a tool that unpacks (shiv) or freezes (PyInstaller)"
+                ) from error
             raise ImportError("zmq's compiled modules are missing: run `python -m pip install .` in the checkout") from error
 
 

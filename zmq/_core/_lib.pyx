@@ -99,7 +99,8 @@ cdef extern from *:
             return NULL;
         }
         PyThread_acquire_lock(job->done, WAIT_LOCK);
-        if (PyThread_start_new_thread(term_job_run, job) == PYTHREAD_INVALID_THREAD_ID) {
+        /* PYTHREAD_INVALID_THREAD_ID, which PyPy does not declare */
+        if ((unsigned long) PyThread_start_new_thread(term_job_run, job) == (unsigned long) -1) {
             job->references = 1;
             term_job_unref(job);
             return NULL;

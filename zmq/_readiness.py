@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from ._core.awaiting import serve
 from .constants import PollEvent, SocketOption
-from .error import Again, ZMQError
+from .error import ZMQError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Readiness:
         self._unwatch()
         if self.receivers and not self.senders and not self.pollers:
             # the most frequent case needs no EVENTS: a receive that finds nothing has emptied the mailbox
-            _serve(self.receivers)
+            serve(self.receivers)
             if self.receivers:
                 self._watch(self.look_soon)
             return
@@ -98,8 +99,8 @@ class Readiness:
             while served and self.waiting():
                 # asked again after each round: serving one direction may have taken the other's news
                 events = self._get(_EVENTS)
-                served = events & POLLIN and _serve(self.receivers)
-                served = (events & POLLOUT and _serve(self.senders)) or served
+                served = events & POLLIN and serve(self.receivers)
+                served = (events & POLLOUT and serve(self.senders)) or served
                 for waiter, wanted in self.pollers:
                     if events & wanted and not waiter.done():
                         waiter.settle(events & wanted)
@@ -157,22 +158,3 @@ class Readiness:
                 queue.popleft()
         if self.pollers:
             self.pollers = [entry for entry in self.pollers if not entry[0].done()]
-
-
-def _serve(queue: deque[tuple[_Waiter, _Operation]]) -> bool:
-    """Run the operations of a direction until one would wait; whether any ran."""
-    served = False
-    while queue:
-        waiter, operation = queue[0]
-        if not waiter.done():
-            try:
-                result = operation()
-            except Again:
-                break
-            except Exception as error:  # noqa: BLE001  # the waiter is told
-                waiter.fail(error)
-            else:
-                waiter.settle(result)
-            served = True
-        queue.popleft()
-    return served

@@ -39,22 +39,31 @@ def set_frame_class(type cls):
 # ---------------------------------------------------------------- one frame
 
 cdef int wait_to_receive(SocketHandle handle, zmq_msg_t *msg, int flags, int error) except -1:
-    """After a try that failed with `error`: wait for a message as RCVTIMEO allows, and receive it."""
+    """After a try that failed with `error`: wait for a message as RCVTIMEO allows, and receive it (0).
+
+    With TRY it does not wait, and 1 is the answer when there is no message.
+    """
     cdef void *ptr
-    cdef int64_t deadline
+    cdef int64_t deadline = 0
     cdef int timeout = -1
     cdef Py_ssize_t size = -error
     # draining may run Python code that uses this very socket: the try that failed says nothing any more
     cdef bint again = drain()
     if error != EAGAIN or flags & ZMQ_DONTWAIT:
         return _lib.fail(error)
-    get_int(handle, ZMQ_RCVTIMEO, &timeout)
-    deadline = deadline_in(timeout)
+    if not flags & TRY:
+        get_int(handle, ZMQ_RCVTIMEO, &timeout)
+        deadline = deadline_in(timeout)
+    elif not again:
+        return 1
     ptr = enter(handle)
     try:
         while True:
-            if not again and not wait_ready(handle, ptr, POLLIN, deadline):
-                return _lib.fail(EAGAIN)
+            if not again:
+                if flags & TRY:
+                    return 1
+                if not wait_ready(handle, ptr, POLLIN, deadline):
+                    return _lib.fail(EAGAIN)
             again = False
             size = _lib.try_recv(ptr, msg)
             if size >= 0:
@@ -63,6 +72,21 @@ cdef int wait_to_receive(SocketHandle handle, zmq_msg_t *msg, int flags, int err
                 return _lib.fail(-size)
     finally:
         leave(handle)
+
+
+cdef object receive_frame(SocketHandle handle, int flags, bint copy, bint track):
+    """Socket.recv; None only with TRY, as for the other two."""
+    cdef zmq_msg_t msg
+    cdef void *ptr
+    cdef Py_ssize_t size
+    if handle.stash is not None:
+        return from_stash(handle, copy, track)
+    ptr = enter(handle)
+    size = _lib.try_recv(ptr, &msg)
+    leave(handle)
+    if size < 0 and wait_to_receive(handle, &msg, flags, -size):
+        return None
+    return take_frame(handle, &msg, copy, track)
 
 
 cdef object take(zmq_msg_t *msg, bint copy, bint track):
@@ -142,7 +166,8 @@ cdef list receive_parts(SocketHandle handle, int flags, bint copy, bint track):
     count = _lib.try_recv_parts(ptr, parts, capacity)
     leave(handle)
     if count < 0:
-        wait_to_receive(handle, parts, flags, -count)
+        if wait_to_receive(handle, parts, flags, -count):
+            return None
         count = 1
     try:
         while _lib.msg_more(&parts[count - 1]):
@@ -214,7 +239,8 @@ cdef list receive_batch(SocketHandle handle, Py_ssize_t wanted, int flags, bint 
                 if frames and not (multipart and more):
                     # an error shows itself to the next call
                     break
-                wait_to_receive(handle, msgs, 0 if frames else flags, -count)
+                if wait_to_receive(handle, msgs, 0 if frames else flags, -count):
+                    return None
                 count = 1
             else:
                 dry = count < BATCH

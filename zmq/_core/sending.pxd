@@ -14,3 +14,4 @@ cdef tuple check_batch(object messages, bint multipart)
 cdef Py_ssize_t send_batch(
     SocketHandle handle, Py_ssize_t threshold, tuple batch, Py_ssize_t start, int flags, bint copy, bint multipart
 ) except -1
+cdef bint send_at_once(SocketHandle handle, object msg_parts, int flags) except -1

@@ -1,0 +1,409 @@
+"""The awaited verbs where they need not wait, and one try of those that do.
+
+What can be done at once gives a `Done`, a future that is born done and costs little. Everything else is left to the event loop's
+flavour: `AwaitingSocket` calls its `_receive`, `_wait_to_receive`, `_transmit` and `_failed`. A receive that waits is a `Receive`, which
+is tried until a message is there, and knows how to give it back.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from libc.stdint cimport int64_t
+
+from . cimport _lib
+from .handle cimport RECEIVED_MORE, SocketHandle, enter, leave, take_watcher, watch
+from .libzmq cimport ZMQ_DONTWAIT
+from .receiving cimport TRY, give_back, number_received, receive_batch, receive_frame, receive_parts
+from .sending cimport SHARE_BYTES_FROM, send_at_once, send_frame, send_parts
+from .socket cimport Socket
+
+from zmq.error import Again
+
+cdef extern from "Python.h":
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
+    ctypedef PySendResult (*sendfunc)(PyObject *iterator, PyObject *value, PyObject **result) except PYGEN_ERROR
+    ctypedef struct PyAsyncMethods:
+        sendfunc am_send
+    ctypedef struct Type "PyTypeObject":
+        PyAsyncMethods *tp_as_async
+
+cdef enum Kind:
+    FRAME, MESSAGE, FRAMES, MESSAGES
+
+cdef object running_loop = None
+cdef object future_class = None
+
+
+def use_futures(get_running_loop, type future):
+    """Say what tells the running event loop, and what class a Done is taken for."""
+    global running_loop, future_class
+    running_loop = get_running_loop
+    future_class = future
+
+
+cdef object error_named(str name, str text):
+    import asyncio  # whoever comes here has loaded it
+
+    return getattr(asyncio, name)(text)
+
+
+# ---------------------------------------------------------------- futures that are done
+
+@cython.final
+@cython.freelist(64)
+cdef class Done:
+    """The future of an operation that was done at once.
+
+    What was received goes back to the socket if the future is cancelled before somebody got it. Awaiting it does not suspend.
+    """
+    cdef object value
+    cdef object loop
+    cdef Receive receive    # to give back with; None: nothing to give back
+    cdef bint given_back
+    cdef object load
+    cdef dict __dict__
+    cdef object __weakref__
+
+    cdef object deliver(self):
+        if self.given_back:
+            raise error_named("CancelledError", "cancel() gave the message back to the socket")
+        self.receive = None
+        return self.value if self.load is None else self.load(self.value)
+
+    @property
+    def __class__(self):
+        return future_class
+
+    @property
+    def _load(self):
+        return self.load
+
+    @_load.setter
+    def _load(self, load):
+        self.load = load
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise StopIteration(self.deliver())
+
+    def send(self, value):
+        """As the iterator that `await` uses."""
+        raise StopIteration(self.deliver())
+
+    def done(self):
+        """Return True."""
+        return True
+
+    def cancelled(self):
+        """Return whether cancel() gave a message back."""
+        return self.given_back
+
+    def result(self):
+        """Return what the operation returned."""
+        return self.deliver()
+
+    def exception(self):
+        """Return None: the operation did not fail."""
+        if self.given_back:
+            raise error_named("CancelledError", "cancel() gave the message back to the socket")
+        return None
+
+    def cancel(self, msg=None):
+        """Give what was received back to the socket, unless somebody got it; return whether that was so."""
+        cdef Receive receive = self.receive
+        if receive is not None:
+            self.receive = None
+            self.given_back = True
+            receive.give_back(self.value)
+            self.value = None
+        return self.given_back
+
+    def add_done_callback(self, function, *, context=None):
+        """Have a function called with this future, soon."""
+        if context is None:
+            self.loop.call_soon(function, self)
+        else:
+            self.loop.call_soon(function, self, context=context)
+
+    def remove_done_callback(self, function):
+        """Return 0: no callback waits."""
+        return 0
+
+    def get_loop(self):
+        """Return the event loop that it belongs to."""
+        return self.loop
+
+    def set_result(self, result):
+        """Raise InvalidStateError: it is done."""
+        raise error_named("InvalidStateError", "the operation is done")
+
+    def set_exception(self, exception):
+        """Raise InvalidStateError: it is done."""
+        raise error_named("InvalidStateError", "the operation is done")
+
+    @property
+    def _loop(self):
+        return self.loop
+
+    @property
+    def _state(self):
+        return "CANCELLED" if self.given_back else "FINISHED"
+
+    @property
+    def _asyncio_future_blocking(self):
+        return False
+
+    @_asyncio_future_blocking.setter
+    def _asyncio_future_blocking(self, value):
+        if value:
+            raise error_named("InvalidStateError", "the operation is done")
+
+    def __repr__(self):
+        return f"<{future_class.__name__} {'cancelled' if self.given_back else 'finished'} result={self.value!r}>"
+
+
+cdef PySendResult send_to_done(PyObject *iterator, PyObject *value, PyObject **result) except PYGEN_ERROR:
+    outcome = (<Done> iterator).deliver()
+    Py_INCREF(outcome)
+    result[0] = <PyObject *> outcome
+    return PYGEN_RETURN
+
+
+# `await` asks for this first: a result without a StopIteration around it
+(<Type *> Done).tp_as_async.am_send = send_to_done
+
+
+cdef Done done_with(object loop, object value, Receive receive):
+    cdef Done done = Done.__new__(Done)
+    done.loop = loop
+    done.value = value
+    done.receive = receive
+    return done
+
+
+# ---------------------------------------------------------------- receives that may have to wait
+
+@cython.final
+@cython.freelist(64)
+cdef class Receive:
+    """A receive that can be tried any number of times, never waiting; called, it raises Again when nothing is there."""
+
+    cdef object attempt(self):
+        """What was received, or None."""
+        cdef SocketHandle handle = self.socket.handle
+        if self.kind == FRAME:
+            received = receive_frame(handle, TRY, self.copy, self.track)
+        elif self.kind == MESSAGE:
+            received = receive_parts(handle, TRY, self.copy, self.track)
+        else:
+            received = receive_batch(handle, self.wanted, TRY, self.copy, self.kind == MESSAGES)
+        if received is not None:
+            self.note(handle)
+        return received
+
+    cdef int note(self, SocketHandle handle) except -1:
+        """Remember where it belongs, right after it was received."""
+        self.number = number_received(handle)
+        self.more = handle.idle & RECEIVED_MORE
+        if self.kind == FRAMES:
+            self.continued = handle.continued
+        return 0
+
+    def __call__(self):
+        received = self.attempt()
+        if received is None:
+            raise Again()
+        return received
+
+    def done(self, loop, received):
+        """Return the future of what was received at once."""
+        return done_with(loop, received, self)
+
+    def give_back(self, received):
+        """Put what was received last back in front of the socket."""
+        cdef list frames
+        if self.kind == FRAME:
+            frames = [(received, self.more)]
+        elif self.kind == MESSAGE:
+            frames = continued_frames(received)
+        elif self.kind == MESSAGES:
+            frames = [frame for message in received for frame in continued_frames(message)]
+        else:
+            places = self.continued or ()
+            frames = [(frame, i in places) for i, frame in enumerate(received)]
+        give_back(self.socket.handle, frames, self.number)
+
+
+cdef list continued_frames(list message):
+    cdef Py_ssize_t last = len(message) - 1
+    return [(frame, i < last) for i, frame in enumerate(message)]
+
+
+cdef Receive new_receive(Socket socket, int kind, Py_ssize_t wanted, bint copy, bint track):
+    cdef Receive receive = Receive.__new__(Receive)
+    receive.socket = socket
+    receive.kind = kind
+    receive.wanted = wanted
+    receive.copy = copy
+    receive.track = track
+    return receive
+
+
+def receive_frames(Socket socket, Py_ssize_t wanted=1, bint copy=True, bint multipart=False, bint batch=False):
+    """Return a Receive of one message, or of up to `wanted` in a list when it is a batch."""
+    cdef int kind
+    if batch:
+        kind = MESSAGES if multipart else FRAMES
+    else:
+        kind = MESSAGE if multipart else FRAME
+    return new_receive(socket, kind, wanted, copy, False)
+
+
+def serve(queue):
+    """Run the operations of a queue of (waiter, operation) until one would have to wait; return whether any ran."""
+    cdef bint served = False
+    while queue:
+        waiter, operation = queue[0]
+        if not waiter.done():
+            try:
+                if type(operation) is Receive:
+                    result = (<Receive> operation).attempt()
+                    if result is None:
+                        break
+                else:
+                    result = operation()
+            except Again:
+                break
+            except Exception as error:
+                waiter.fail(error)
+            else:
+                waiter.settle(result)
+            served = True
+        queue.popleft()
+    return served
+
+
+# ---------------------------------------------------------------- what a socket and its readiness share
+
+cdef class Turns:
+    """The part of a Readiness that is asked at every call: whose turn it is, and whether anybody waits."""
+
+    cdef bint allow(self, object queue) except -1:
+        """Whether an operation may be tried at once, here and now."""
+        return self.budget > 0 and not len(queue) and self.loop is running_loop()
+
+    def spend(self, Py_ssize_t operations):
+        """Count operations that were done at once."""
+        self.budget = max(0, self.budget - operations)
+
+    def look_for_messages(self):
+        """Serve those who wait if they all wait for messages; return whether that was so.
+
+        The most frequent case needs no EVENTS: a receive that finds nothing has emptied the mailbox.
+        """
+        if not self.receivers or self.senders or self.pollers:
+            return False
+        take_watcher(self.core.handle)
+        serve(self.receivers)
+        if self.receivers:
+            watch(self.core.handle, self.look_soon)
+        return True
+
+    def sleep(self):
+        """After a receive that found nothing, which emptied the mailbox: the descriptor, or the core, will tell of news."""
+        take_watcher(self.core.handle)
+        watch(self.core.handle, self.look_soon)
+
+
+cdef class AwaitingSocket(Socket):
+    """A socket whose verbs return futures; how they wait is a subclass's."""
+
+    cdef object _try_receive(self, int kind, Py_ssize_t wanted, int flags, bint copy, bint track):
+        cdef Turns here = self._here
+        cdef SocketHandle handle = self.handle
+        cdef Receive receive = new_receive(self, kind, wanted, copy, track)
+        if here is None or handle.closed or not here.allow(here.receivers):
+            return self._receive(receive, flags)
+        try:
+            received = receive.attempt()
+        except Exception as error:
+            return self._failed(error)
+        if received is None:
+            return self._failed(Again()) if flags & ZMQ_DONTWAIT else self._wait_to_receive(receive, here)
+        if kind == FRAME or kind == MESSAGE:
+            here.budget -= 1
+        else:
+            here.spend(len(received))
+        return done_with(here.loop, received, receive)
+
+    def recv(self, int flags=0, bint copy=True, bint track=False):
+        return self._try_receive(FRAME, 1, flags, copy, track)
+
+    def recv_multipart(self, int flags=0, bint copy=True, bint track=False):
+        return self._try_receive(MESSAGE, 1, flags, copy, track)
+
+    def recv_many(self, Py_ssize_t n, int flags=0, bint copy=True, bint multipart=False):
+        if n < 1:
+            raise ValueError(f"recv_many() receives at least one message, not {n}")
+        return self._try_receive(MESSAGES if multipart else FRAMES, n, flags, copy, False)
+
+    def send(self, data, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None):
+        cdef Turns here = self._here
+        cdef SocketHandle handle = self.handle
+        cdef void *ptr
+        cdef int rc
+        if here is not None and not handle.closed and here.allow(here.senders):
+            try:
+                if copy and PyBytes_CheckExact(data) and PyBytes_GET_SIZE(data) < SHARE_BYTES_FROM and routing_id is None \
+                        and group is None:
+                    ptr = enter(handle)
+                    rc = _lib.try_send_copy(ptr, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), flags)
+                    leave(handle)
+                    if rc == 0:
+                        here.budget -= 1
+                        return done_with(here.loop, None, None)
+                else:
+                    result = send_frame(handle, self.copy_threshold, data, flags | ZMQ_DONTWAIT, copy, track, routing_id, group)
+                    here.budget -= 1
+                    return done_with(here.loop, result, None)
+            except Again:
+                # the long way tries again, and waits or tells
+                pass
+            except Exception as error:
+                return self._failed(error)
+        return self._transmit(Socket.send, data, flags, copy, track, routing_id, group)
+
+    def send_multipart(self, msg_parts, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None, **kwargs):
+        cdef Turns here = self._here
+        cdef SocketHandle handle = self.handle
+        if here is not None and not handle.closed and here.allow(here.senders):
+            try:
+                if copy and routing_id is None and group is None and isinstance(msg_parts, (list, tuple)) and \
+                        send_at_once(handle, msg_parts, flags):
+                    result = None
+                else:
+                    result = send_parts(
+                        handle, self.copy_threshold, msg_parts, flags | ZMQ_DONTWAIT, copy, track, routing_id, group
+                    )
+                here.budget -= 1
+                return done_with(here.loop, result, None)
+            except Again:
+                # the long way tries again, and waits or tells
+                pass
+            except Exception as error:
+                return self._failed(error)
+        return self._transmit(Socket.send_multipart, msg_parts, flags, copy, track, routing_id, group)
+
+
+for _verb in ("recv", "recv_multipart", "recv_many", "send", "send_multipart"):
+    getattr(AwaitingSocket, _verb).__doc__ = getattr(Socket, _verb).__doc__
+del _verb

@@ -1,0 +1,110 @@
+"""Event loops: which one runs, how it watches a descriptor, and a socket's waiters in it."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from weakref import WeakKeyDictionary
+
+from .._core.awaiting import Turns
+from .._core.socket import Socket as _CoreSocket
+from .._readiness import Readiness
+from .._selector_thread import SelectorThread
+from ..constants import SocketOption
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# So many operations in a row may be done at once; then one goes through the loop, for the sake of everybody else in it.
+IMMEDIATE_IN_A_ROW = 64
+
+running_loop = asyncio._get_running_loop
+
+
+def current_loop() -> asyncio.AbstractEventLoop:
+    """The running loop; without one a warning, and asyncio's current one."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        import warnings
+
+        warnings.warn("no event loop is running: use zmq.asyncio from within one", RuntimeWarning, stacklevel=5)
+    return asyncio.get_event_loop()
+
+
+_selector_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, SelectorThread] = WeakKeyDictionary()
+
+
+def watch_fd(loop: asyncio.AbstractEventLoop, fd: int, event: int, callback: Callable[[], None]) -> None:
+    """loop.add_reader or add_writer, where the loop has them."""
+    thread = _selector_threads.get(loop)
+    if thread is None:
+        add = loop.add_reader if event == selectors.EVENT_READ else loop.add_writer
+        try:
+            add(fd, callback)
+        except NotImplementedError:
+            thread = _selector_threads[loop] = SelectorThread(loop)
+        except FileNotFoundError:
+            # the loop still knows a descriptor of that number that was closed without telling it
+            unwatch_fd(loop, fd, event)
+            add(fd, callback)
+    if thread is not None:
+        thread.add(fd, event, callback)
+
+
+def unwatch_fd(loop: asyncio.AbstractEventLoop, fd: int, event: int) -> None:
+    if loop.is_closed():
+        return
+    thread = _selector_threads.get(loop)
+    if thread is not None:
+        thread.remove(fd, event)
+    elif event == selectors.EVENT_READ:
+        loop.remove_reader(fd)
+    else:
+        loop.remove_writer(fd)
+
+
+class LoopReadiness(Turns, Readiness):
+    """A socket's waiters in one event loop."""
+
+    def __init__(self, socket: _CoreSocket, loop: asyncio.AbstractEventLoop) -> None:
+        core = _CoreSocket(shadow=socket.underlying)
+        Readiness.__init__(self, core.get, core._watch, core._unwatch)
+        self.core = core
+        self.loop = loop
+        self.fd: int = core.get(SocketOption.FD)
+        self.budget = IMMEDIATE_IN_A_ROW
+        self.look_due = False
+        watch_fd(loop, self.fd, selectors.EVENT_READ, self.look)
+
+    def look(self) -> None:
+        self.look_due = False
+        if self.left:
+            return
+        self.budget = IMMEDIATE_IN_A_ROW
+        if not self.look_for_messages():
+            super().look()
+
+    def look_soon(self) -> None:
+        if self.look_due or self.loop.is_closed():
+            return
+        self.look_due = True
+        self.soon(self.look)
+
+    def soon(self, function: Callable[[], None]) -> None:
+        if running_loop() is self.loop:
+            self.loop.call_soon(function)
+        elif not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(function)
+
+    def is_here(self) -> bool:
+        return running_loop() is self.loop
+
+    def leave(self) -> None:
+        """Take the descriptor out of the loop."""
+        self.left = True
+        self.budget = 0
+        unwatch_fd(self.loop, self.fd, selectors.EVENT_READ)
+        self._unwatch()
+        self.forget()

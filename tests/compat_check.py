@@ -20,6 +20,8 @@ LIMIT = 120.0
 
 MODULES = (
     "zmq",
+    "zmq._future",
+    "zmq.asyncio",
     "zmq.auth",
     "zmq.auth.asyncio",
     "zmq.auth.base",

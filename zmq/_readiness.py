@@ -26,7 +26,6 @@ if TYPE_CHECKING:
         def done(self) -> bool: ...
         def settle(self, result: Any) -> None: ...
         def fail(self, error: BaseException) -> None: ...
-        def cancel(self) -> object: ...
 
     _Operation = Callable[[], Any]
 
@@ -47,7 +46,7 @@ class Readiness:
         self._unwatch = unwatch
         self.receivers: deque[tuple[_Waiter, _Operation]] = deque()
         self.senders: deque[tuple[_Waiter, _Operation]] = deque()
-        self.pollers: list[tuple[_Waiter, int]] = []
+        self.pollers: list[tuple[Any, int]] = []  # these waiters have cancel() too
         self._tidy_at = 32
 
     def enqueue(self, queue: deque[tuple[_Waiter, _Operation]], waiter: _Waiter, operation: _Operation) -> None:

@@ -3,9 +3,9 @@
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, final
+from typing import Any, final
 
-from typing_extensions import Self, disjoint_base
+from typing_extensions import disjoint_base
 
 from .buffer import _Data
 from .socket import Socket

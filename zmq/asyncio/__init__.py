@@ -8,7 +8,7 @@ gets it.
 from __future__ import annotations
 
 from ._legacy import ProactorSelectorThreadWarning, ZMQEventLoop, install
-from ._loops import LoopReadiness
+from ._loops import LoopReadiness as LoopReadiness
 from ._poller import Poller
 from ._socket import Context, Socket
 

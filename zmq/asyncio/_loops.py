@@ -68,6 +68,8 @@ def unwatch_fd(loop: asyncio.AbstractEventLoop, fd: int, event: int) -> None:
 class LoopReadiness(Turns, Readiness):
     """A socket's waiters in one event loop."""
 
+    loop: asyncio.AbstractEventLoop
+
     def __init__(self, socket: _CoreSocket, loop: asyncio.AbstractEventLoop) -> None:
         core = _CoreSocket(shadow=socket.underlying)
         Readiness.__init__(self, core.get, core._watch, core._unwatch)

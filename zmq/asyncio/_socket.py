@@ -87,7 +87,7 @@ class Socket(AwaitingSocket, _BlockingSocket):
     def _readiness(self) -> LoopReadiness:
         """The waiters of this socket in the running loop."""
         loop = current_loop()
-        found = self._here
+        found: LoopReadiness | None = self._here
         if found is None or found.loop is not loop or found.left:
             found = self._handle.readiness
             if found is None or found.loop is not loop or found.left:

@@ -1,6 +1,6 @@
 """The awaited verbs where they need not wait, and one try of those that do.
 
-What can be done at once gives a `Done`, a future that is born done and costs little. Everything else is left to the event loop's
+What can be done at once gives a `_Done`, a future that is born done and costs little. Everything else is left to the event loop's
 flavour: `AwaitingSocket` calls its `_receive`, `_wait_to_receive`, `_transmit` and `_failed`. A receive that waits is a `Receive`, which
 is tried until a message is there, and knows how to give it back.
 """
@@ -39,7 +39,7 @@ cdef object future_class = None
 
 
 def use_futures(get_running_loop, type future):
-    """Say what tells the running event loop, and what class a Done is taken for."""
+    """Say what tells the running event loop, and what class a _Done is taken for."""
     global running_loop, future_class
     running_loop = get_running_loop
     future_class = future
@@ -55,7 +55,7 @@ cdef object error_named(str name, str text):
 
 @cython.final
 @cython.freelist(64)
-cdef class Done:
+cdef class _Done:
     """The future of an operation that was done at once.
 
     What was received goes back to the socket if the future is cancelled before somebody got it. Awaiting it does not suspend.
@@ -172,18 +172,18 @@ cdef class Done:
 
 
 cdef PySendResult send_to_done(PyObject *iterator, PyObject *value, PyObject **result) except PYGEN_ERROR:
-    outcome = (<Done> iterator).deliver()
+    outcome = (<_Done> iterator).deliver()
     Py_INCREF(outcome)
     result[0] = <PyObject *> outcome
     return PYGEN_RETURN
 
 
 # `await` asks for this first: a result without a StopIteration around it
-(<Type *> Done).tp_as_async.am_send = send_to_done
+(<Type *> _Done).tp_as_async.am_send = send_to_done
 
 
-cdef Done done_with(object loop, object value, Receive receive):
-    cdef Done done = Done.__new__(Done)
+cdef _Done done_with(object loop, object value, Receive receive):
+    cdef _Done done = _Done.__new__(_Done)
     done.loop = loop
     done.value = value
     done.receive = receive

@@ -42,6 +42,10 @@ class TrioReadiness(Readiness):
         self.left = False
         self._watcher: _Task | None = None
 
+    def spend(self, operations: int) -> None:
+        """So many operations were done at once."""
+        self.budget = max(0, self.budget - operations)
+
     def look_soon(self) -> None:
         self.soon(self.look)
 

@@ -19,6 +19,7 @@ except ImportError:
 
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 
+from ._awaited import SendMany, Stream, frames_of, frames_of_many
 from ._context import Context as _Context
 from ._core.poll import zmq_poll
 from ._core.socket import Socket as _CoreSocket
@@ -30,7 +31,7 @@ from .sync import Socket as _BlockingSocket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
     from typing import Any
 
     from typing_extensions import Self
@@ -115,13 +116,24 @@ class _Receiver(_Waiter):
 
     def give_up(self) -> None:
         if self.over and self.error is None:
-            if type(self.result) is list:
-                last = len(self.result) - 1
-                frames = [(frame, i < last) for i, frame in enumerate(self.result)]
-            else:
-                frames = [(self.result, self._more)]
-            self._socket._give_back(frames, self._number)
+            self._socket._give_back(self._frames(), self._number)
         self.over = True
+
+    def _frames(self) -> list[tuple[Any, bool]]:
+        return frames_of(self.result, self._more)
+
+
+class _ReceiverOfMany(_Receiver):
+    """A task that waits in recv_many()."""
+
+    __slots__ = ("_continued",)
+
+    def settle(self, result: Any) -> None:
+        self._continued: list[int] | None = self._socket._continued
+        super().settle(result)
+
+    def _frames(self) -> list[tuple[Any, bool]]:
+        return frames_of_many(self.result, self._continued)
 
 
 def _new_readiness(socket: _CoreSocket) -> Any:
@@ -220,7 +232,7 @@ class Socket(_BlockingSocket):
         done, waiter.over = waiter.over, True
         return done
 
-    async def _receive(self, verb: Callable[..., Any], flags: int, *args: Any) -> Any:
+    async def _receive(self, kind: type[_Receiver], verb: Callable[..., Any], flags: int, *args: Any) -> Any:
         readiness = await self._turn()
         if flags & DONTWAIT or not readiness.receivers:
             try:
@@ -228,7 +240,7 @@ class Socket(_BlockingSocket):
             except Again:
                 if flags & DONTWAIT:
                     raise
-        waiter = _Receiver(self)
+        waiter = kind(self)
         timeout = _get(self, RCVTIMEO)
         readiness.enqueue(readiness.receivers, waiter, partial(verb, self, flags | DONTWAIT, *args))
         if readiness.senders:
@@ -261,14 +273,14 @@ class Socket(_BlockingSocket):
     # ---------------------------------------------------------------- the verbs
 
     def recv(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any:
-        return self._receive(_recv, flags, copy, track)
+        return self._receive(_Receiver, _recv, flags, copy, track)
 
     def recv_multipart(self, flags: int = 0, copy: bool = True, track: bool = False) -> Any:
-        return self._receive(_recv_multipart, flags, copy, track)
+        return self._receive(_Receiver, _recv_multipart, flags, copy, track)
 
     def recv_into(self, buffer: Any, /, *, nbytes: int = 0, flags: int = 0) -> Any:
         fill = filler(buffer, nbytes)
-        return self._deserialize(self._receive(_recv, flags, False, False), fill)
+        return self._deserialize(self._receive(_Receiver, _recv, flags, False, False), fill)
 
     def send(
         self, data: Any, flags: int = 0, copy: bool = True, track: bool = False, routing_id: Any = None, group: Any = None
@@ -288,12 +300,27 @@ class Socket(_BlockingSocket):
         operation = partial(_send_multipart, self, msg_parts, flags | DONTWAIT, copy, track, routing_id, group)
         return self._transmit(operation, flags)
 
+    def recv_many(self, n: int, flags: int = 0, copy: bool = True, multipart: bool = False) -> Any:
+        return self._receive(_ReceiverOfMany, _recv_up_to, flags, n, copy, multipart)
+
+    def send_many(self, messages: Iterable[Any], flags: int = 0, copy: bool = True, multipart: bool = False) -> Any:
+        return self._send_many(messages, flags, copy, multipart)
+
     def poll(self, timeout: float | None = None, flags: int = POLLIN) -> Any:
         return self._poll(timeout, flags)
 
-    for _verb in (recv, recv_multipart, recv_into, send, send_multipart, poll):
+    for _verb in (recv, recv_multipart, recv_into, send, send_multipart, recv_many, send_many, poll):
         _verb.__doc__ = getattr(_CoreSocket, _verb.__name__).__doc__
     del _verb
+
+    async def _send_many(self, messages: Iterable[Any], flags: int, copy: bool, multipart: bool) -> Any:
+        operation = SendMany(self, messages, flags, copy, multipart, lambda count: self._here.spend(count))
+        try:
+            return await self._transmit(operation, flags)
+        except Again:
+            if not operation.sent:
+                raise
+            return operation.sent
 
     async def _poll(self, timeout: float | None, flags: int) -> int:
         readiness = await self._turn(Errno.ENOTSUP)
@@ -312,7 +339,7 @@ class Socket(_BlockingSocket):
 
     def __aiter__(self) -> AsyncIterator[Any]:
         """Iterate over received frames: ``async for frame in socket``."""
-        return _Stream(self.recv)
+        return Stream(self.recv)
 
     def iter_multipart(self, copy: bool = True) -> AsyncIterator[Any]:
         """Iterate over received messages, each a list of frames.
@@ -320,13 +347,19 @@ class Socket(_BlockingSocket):
         Args:
             copy: False gives Frames instead of bytes.
         """
-        return _Stream(partial(self.recv_multipart, copy=copy))
+        return Stream(partial(self.recv_multipart, copy=copy))
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *args: object) -> None:
         self.close()
+
+
+def _recv_up_to(socket: Socket, flags: int, n: int, copy: bool, multipart: bool) -> Any:
+    received = _CoreSocket.recv_many(socket, n, flags, copy, multipart)
+    socket._here.spend(len(received))
+    return received
 
 
 class _Loaded(_Coroutine):
@@ -358,19 +391,6 @@ class _Loaded(_Coroutine):
 
     def close(self) -> None:
         self._recvd.close()
-
-
-class _Stream:
-    """What a receiving verb gives, again and again."""
-
-    def __init__(self, receive: Callable[[], Any]) -> None:
-        self._receive = receive
-
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Any:
-        return self._receive()
 
 
 class Context(_Context[Socket]):

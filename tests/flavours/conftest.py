@@ -11,6 +11,7 @@ import zmq.asyncio
 
 from conftest import end_context
 from flavours.loops import LOOP_PARAMS, LoopRunner, Run
+from flavours.worlds import MAKERS, World
 from helpers import bind_any
 
 
@@ -57,3 +58,11 @@ def apair(actx: zmq.asyncio.Context) -> Iterator[Pair]:
     yield pair
     for one in pair.made:
         one.close(0)
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Each flavour in each event loop that the test names; see worlds.py."""
+    one = MAKERS[request.param]()
+    yield one
+    one.end()

@@ -23,8 +23,8 @@ from ._awaited import SendMany, Stream, frames_of, frames_of_many
 from ._context import Context as _Context
 from ._core.poll import zmq_poll
 from ._core.socket import Socket as _CoreSocket
+from ._methods import filler
 from ._poller import Poller as _BlockingPoller
-from .codecs import filler
 from .constants import Errno, Flag, PollEvent, SocketOption
 from .error import Again, ZMQError
 from .sync import Socket as _BlockingSocket
@@ -232,6 +232,9 @@ class Socket(_BlockingSocket):
         done, waiter.over = waiter.over, True
         return done
 
+    def _spend(self, operations: int) -> None:
+        self._here.spend(operations)
+
     async def _receive(self, kind: type[_Receiver], verb: Callable[..., Any], flags: int, *args: Any) -> Any:
         readiness = await self._turn()
         if flags & DONTWAIT or not readiness.receivers:
@@ -314,7 +317,7 @@ class Socket(_BlockingSocket):
     del _verb
 
     async def _send_many(self, messages: Iterable[Any], flags: int, copy: bool, multipart: bool) -> Any:
-        operation = SendMany(self, messages, flags, copy, multipart, lambda count: self._here.spend(count))
+        operation = SendMany(self, messages, flags, copy, multipart, self._spend)
         try:
             return await self._transmit(operation, flags)
         except Again:

@@ -1,4 +1,4 @@
-"""What the verbs promise, in every flavour and event loop: forms, timeouts, errors. What waits is in test_conformance_waiting.py."""
+"""What the verbs promise, in every flavour and event loop: forms, timeouts, errors."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_dontwait(world: World) -> None:
 
 
 @everywhere
-@pytest.mark.parametrize("verb", ["recv", "recv_multipart", "recv_json", "recv_into", "recv_many", "send", "send_multipart", "send_many"])
+@pytest.mark.parametrize("verb", "recv recv_multipart recv_json recv_into recv_many send send_multipart send_many".split())
 def test_timeouts(world: World, verb: str) -> None:
     acts: dict[str, Callable[[Any], Any]] = {
         "recv_into": lambda s: s.recv_into(bytearray(1)),

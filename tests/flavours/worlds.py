@@ -409,12 +409,12 @@ MAKERS: dict[str, Callable[[], World]] = {
 }
 
 _UVLOOP = pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
-_PRESENT = [name for name in ("zmq.eventloop", "zmq.green") if importlib.util.find_spec(name)]
+_PRESENT = [name for name in ("zmq.eventloop.future",) if importlib.util.find_spec(name)]
 _PARAMS: list[Any] = [
     "blocking",
     *LOOP_PARAMS,
-    *(["tornado"] if "zmq.eventloop" in _PRESENT else []),
-    *(["gevent"] if "zmq.green" in _PRESENT else []),
+    *(["tornado"] if _PRESENT else []),
+    "gevent",
     "anyio-asyncio",
     pytest.param("anyio-uvloop", marks=_UVLOOP),
     "anyio-trio",

@@ -23,8 +23,8 @@ from ._awaited import SendMany, Stream, frames_of, frames_of_many
 from ._context import Context as _Context
 from ._core.poll import zmq_poll
 from ._core.socket import Socket as _CoreSocket
-from ._methods import filler
 from ._poller import Poller as _BlockingPoller
+from .codecs import filler
 from .constants import Errno, Flag, PollEvent, SocketOption
 from .error import Again, ZMQError
 from .sync import Socket as _BlockingSocket

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # the name is enough for type checkers; importing typing costs 2 ms
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "encode_json",
     "encode_pyobj",
     "encode_string",
+    "filler",
 ]
 
 # json and pickle are imported at their first use: most programs need neither, and they cost 3 ms.
@@ -58,3 +60,26 @@ def decode_pyobj(data: bytes) -> Any:
     from pickle import loads
 
     return loads(data)
+
+
+def filler(buffer: Any, nbytes: int = 0) -> Callable[[Any], int]:
+    """Return a function that copies a frame into a buffer, which stays pinned until then, and returns the frame's true length.
+
+    Args:
+        buffer: writable and C-contiguous. nbytes: use only so many bytes of it; 0: all.
+    Raises:
+        TypeError: no buffer. BufferError: read-only or not contiguous. ValueError: nbytes negative or too large.
+    """
+    view = memoryview(buffer)
+    if view.readonly or not view.c_contiguous:
+        raise BufferError(f"cannot receive into {type(buffer).__name__}: it must be writable and C-contiguous")
+    if nbytes < 0 or nbytes > view.nbytes:
+        raise ValueError(f"nbytes={nbytes} is outside the buffer's 0 to {view.nbytes} bytes")
+    room = view.cast("B")[: nbytes or view.nbytes] if view.nbytes else memoryview(bytearray())
+
+    def fill(frame: Any) -> int:
+        size = min(len(frame), len(room))
+        room[:size] = frame.buffer[:size]
+        return len(frame)
+
+    return fill

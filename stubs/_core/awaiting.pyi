@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 from .buffer import _Data
 from .socket import Socket
@@ -22,6 +22,12 @@ class Receive:
     def __call__(self, *args: object, **kwargs: object) -> Any: ...
     def done(self, loop: AbstractEventLoop, received: Any) -> Any: ...
     def give_back(self, received: Any) -> None: ...
+
+@final
+class Stream:
+    def __init__(self, receive: Callable[[], Any]) -> None: ...
+    def __aiter__(self) -> Self: ...
+    def __anext__(self) -> Any: ...
 
 @disjoint_base
 class Turns:

@@ -1,4 +1,4 @@
-"""The workloads of `python -m zmq bench`, in one file that any interpreter's `zmq` can run.
+"""The workloads of `python -m zmq bench`, in files that any interpreter's `zmq` can run; awaited.py has those of event loops.
 
 Imports only the standard library, `zmq` and (for the array workloads) numpy, and nothing of this
 package by a relative name, so that a rival is measured by the very same lines:
@@ -313,6 +313,28 @@ def tcp_reqrep_16(pace: Pace) -> float:
             return pace.rate(loop)
 
 
+@workload("recv_many(500), tcp, two processes, 16 bytes", "messages/s")
+def tcp_recv_many_16(pace: Pace) -> float:
+    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
+        tune(socket, 16)
+        port = socket.bind_to_random_port("tcp://127.0.0.1")
+        with peer_process("push", f"tcp://127.0.0.1:{port}", 16) as start_peer:
+            recv = socket.recv
+            # a rival without it receives one by one
+            recv_many = getattr(socket, "recv_many", lambda n: [recv()])
+
+            def loop(count: int) -> float:
+                start_peer(count + 1)
+                recv()
+                start = perf_counter()
+                left = count
+                while left:
+                    left -= len(recv_many(min(left, 500)))
+                return perf_counter() - start
+
+            return pace.rate(loop)
+
+
 # --- polling, options, sockets ----------------------------------------------------------------
 
 
@@ -437,6 +459,16 @@ def import_time(pace: Pace) -> float:
 def import_peak_memory(pace: Pace) -> float:
     peaks = [int(fresh_interpreter(PEAK_MEMORY)) for _ in range(1 if pace.quick else 3)]
     return float(statistics.median(peaks))
+
+
+# --- event loops ------------------------------------------------------------------------------
+
+if __package__:
+    from . import awaited
+else:  # run as a program, by whatever interpreter
+    import awaited  # type: ignore[import-not-found,no-redef]
+
+awaited.define(workload, peer_process, tune)
 
 
 # --- command line -----------------------------------------------------------------------------

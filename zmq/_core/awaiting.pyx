@@ -404,6 +404,21 @@ cdef class AwaitingSocket(Socket):
         return self._transmit(Socket.send_multipart, msg_parts, flags, copy, track, routing_id, group)
 
 
+@cython.final
+cdef class Stream:
+    """An endless asynchronous iterator over what a receiving verb returns."""
+    cdef object receive
+
+    def __init__(self, receive):
+        self.receive = receive
+
+    def __aiter__(self):
+        return self
+
+    def __anext__(self):
+        return self.receive()
+
+
 for _verb in ("recv", "recv_multipart", "recv_many", "send", "send_multipart"):
     getattr(AwaitingSocket, _verb).__doc__ = getattr(Socket, _verb).__doc__
 del _verb

@@ -9,6 +9,7 @@
 #include <Python.h>
 #include <stdint.h>
 #include "atomics.h"
+#include "wait.h"
 
 /* One message's lent buffers, counted. The lock is held from creation until the count reaches zero, so that a waiter can
    block on it without the GIL; whoever acquires it passes it on at once. */
@@ -16,6 +17,7 @@ typedef struct {
     atomic_long_t references;
     atomic_long_t live;
     PyThread_type_lock lock;
+    void *waker; /* wait_waker of an event loop that somebody awaits this in; NULL: nobody */
 } lent_tracker;
 
 typedef struct lent_node {
@@ -54,6 +56,7 @@ static lent_tracker *lent_tracker_new(void)
     PyThread_acquire_lock(tracker->lock, WAIT_LOCK);
     tracker->references = 1;
     tracker->live = 1;
+    tracker->waker = NULL;
     return tracker;
 }
 
@@ -67,8 +70,13 @@ static void lent_tracker_unref(lent_tracker *tracker)
 
 static void lent_tracker_settle(lent_tracker *tracker)
 {
-    if (atomic_add_long(&tracker->live, -1) == 0)
+    if (atomic_add_long(&tracker->live, -1) == 0) {
+        /* after the count: whoever sets it looks at the count afterwards */
+        void *waker = atomic_load_ptr(&tracker->waker);
         PyThread_release_lock(tracker->lock);
+        if (waker != NULL)
+            wait_waker_wake((wait_waker *) waker);
+    }
 }
 
 static int lent_drain_callback(void *unused);

@@ -16,7 +16,7 @@ from libc.stdint cimport int64_t
 from . cimport _lib
 from .handle cimport atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, atomic_swap_ptr
 from .libzmq cimport zmq_msg_t
-from .wait cimport WAIT_FOREVER, time_left, wait_now_ns
+from .wait cimport WAIT_FOREVER, Waker, time_left, wait_now_ns, wait_waker_drain, waker_get, waker_put
 
 from zmq.error import ForkedError, NotDone
 
@@ -29,11 +29,15 @@ cdef extern from "Python.h":
     PyLockStatus PyThread_acquire_lock_timed(PyThread_type_lock lock, long long microseconds, int interruptible) nogil
     void PyThread_release_lock(PyThread_type_lock lock) nogil
 
+cdef extern from "atomics.h" nogil:
+    bint atomic_cas_ptr(void **p, void *expected, void *value)
+
 cdef extern from "release.h":
     ctypedef struct lent_tracker:
         atomic_long_t references
         atomic_long_t live
         PyThread_type_lock lock
+        void *waker
     ctypedef struct lent_node:
         pass
     void *lent_returned
@@ -178,6 +182,40 @@ cdef class ReleaseEvent:
         return True
 
 
+cdef class ReleaseWaker:
+    """A descriptor that becomes readable when one of the events that it watches is set: for event loops."""
+    cdef Waker *waker
+
+    def __cinit__(self):
+        self.waker = waker_get()
+        if self.waker == NULL:
+            raise OSError("no descriptors to wait for a message tracker with: raise the limit (ulimit -n)")
+
+    def __dealloc__(self):
+        # kept for others; what still watches wakes them in vain, which does no harm
+        waker_put(self.waker)
+
+    def fileno(self):
+        """Return the descriptor."""
+        return self.waker.fds.reader
+
+    def watch(self, ReleaseEvent event):
+        """Have the descriptor become readable when the event is set; return False if another one has that task.
+
+        An event that is set already need not do so.
+        """
+        cdef lent_tracker *tracker = <lent_tracker *> event.tracker
+        return atomic_cas_ptr(&tracker.waker, NULL, &self.waker.fds) or atomic_load_ptr(&tracker.waker) == &self.waker.fds
+
+    def forget(self, ReleaseEvent event):
+        """Take back watch()."""
+        atomic_cas_ptr(&(<lent_tracker *> event.tracker).waker, &self.waker.fds, NULL)
+
+    def drain(self):
+        """Make the descriptor unreadable until the next event is set."""
+        wait_waker_drain(&self.waker.fds)
+
+
 cdef ReleaseEvent new_event():
     """An event that cannot be set before settle(), so that a message may be built buffer by buffer."""
     return ReleaseEvent.__new__(ReleaseEvent)
@@ -185,6 +223,15 @@ cdef ReleaseEvent new_event():
 
 cdef void settle(ReleaseEvent event) noexcept:
     lent_tracker_settle(<lent_tracker *> event.tracker)
+
+
+cdef object await_tracker = None
+
+
+def set_tracker_awaiter(function):
+    """Say what awaits a tracker: called with it, returns something to await."""
+    global await_tracker
+    await_tracker = function
 
 
 class MessageTracker:
@@ -235,6 +282,12 @@ class MessageTracker:
                 raise NotDone(f"libzmq still holds the message after {timeout} s")
         for peer in self.peers:
             peer.wait(timeout=max(0.0, (deadline - wait_now_ns()) / 1e9))
+
+    def __await__(self):
+        """Wait in the running event loop until the message is done: ``await tracker``."""
+        if await_tracker is None:
+            raise TypeError("a MessageTracker is awaited in an event loop: import zmq.asyncio or zmq.anyio first")
+        return await_tracker(self).__await__()
 
 
 _FINISHED_TRACKER = MessageTracker()

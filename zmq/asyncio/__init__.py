@@ -7,6 +7,7 @@ gets it.
 
 from __future__ import annotations
 
+from . import _trackers  # makes a MessageTracker awaitable
 from ._legacy import ProactorSelectorThreadWarning, ZMQEventLoop, install
 from ._loops import LoopReadiness as LoopReadiness
 from ._poller import Poller

@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 
 from .._context import Context as _Context
-from .._core.awaiting import AwaitingSocket
+from .._core.awaiting import AwaitingSocket, Stream, receive_frames
 from .._core.socket import Socket as _CoreSocket
 from .._warnings import warn_deprecated
 from ..codecs import filler
@@ -14,6 +14,7 @@ from ..constants import Errno, Flag, PollEvent, SocketOption
 from ..error import Again, ZMQError
 from ..sync import Socket as _BlockingSocket
 from ._futures import Future, Received, SentMany
+from ._listener import Listener
 from ._loops import LoopReadiness, current_loop
 
 TYPE_CHECKING = False
@@ -51,6 +52,7 @@ class Socket(AwaitingSocket, _BlockingSocket):
         def recv_unicode(self, flags: int = 0, encoding: str = "utf-8") -> Any: ...
 
     _shadow_sock_made: Any = None
+    _listener: Listener | None = None
 
     def __init__(
         self, context: Any = None, socket_type: int = -1, io_loop: Any = None, _from_socket: Any = None, **kwargs: Any
@@ -257,9 +259,35 @@ class Socket(AwaitingSocket, _BlockingSocket):
 
     # ---------------------------------------------------------------- as a stream
 
+    def on_recv(
+        self, callback: Callable[[Any], object] | None, *, batch: int | None = None, copy: bool = True, multipart: bool = False
+    ) -> None:
+        """Call a function with everything that is received, in the running loop and without futures.
+
+        Args:
+            callback: called with a frame, or with multipart=True a list of frames; None stops. batch: call it with lists of up
+                to so many of them instead. copy: False gives Frames.
+        Raises:
+            ValueError: batch is less than 1. ZMQError: ENOTSOCK.
+
+        What the callback raises goes to the loop's exception handler and stops nothing. It may close the socket. Another call
+        replaces the callback. It ends with the event loop, and quietly when the socket is closed or its context terminated.
+        """
+        if self._listener is not None:
+            self._listener.stop()
+            self._listener = None
+        if callback is None:
+            return
+        if batch is not None and batch < 1:
+            raise ValueError(f"a batch has at least one message, not {batch}")
+        if self._closed:
+            raise ZMQError(Errno.ENOTSOCK)
+        receive = receive_frames(self, batch or 1, copy, multipart, batch is not None)
+        self._listener = Listener(self._readiness(), self, receive, callback)
+
     def __aiter__(self) -> AsyncIterator[Any]:
         """Iterate over received frames: ``async for frame in socket``."""
-        return self._iterate(self.recv)
+        return Stream(self.recv)
 
     def iter_multipart(self, copy: bool = True) -> AsyncIterator[Any]:
         """Iterate over received messages, each a list of frames.
@@ -267,11 +295,7 @@ class Socket(AwaitingSocket, _BlockingSocket):
         Args:
             copy: False gives Frames instead of bytes.
         """
-        return self._iterate(partial(self.recv_multipart, copy=copy))
-
-    async def _iterate(self, receive: Callable[[], Any]) -> AsyncIterator[Any]:
-        while True:
-            yield await receive()
+        return Stream(self.recv_multipart if copy else partial(self.recv_multipart, copy=False))
 
     async def __aenter__(self) -> Self:
         return self

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from importlib import import_module
 from importlib.util import find_spec
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ import zmq
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    Run = Callable[[Coroutine[Any, Any, float]], float]
+    _Run = Callable[[Coroutine[Any, Any, float]], float]
 
 PAYLOAD = b"x" * 16
 DEALERS = 50
@@ -25,14 +26,12 @@ IN_FLIGHT = 16
 
 
 @contextlib.contextmanager
-def event_loop(kind: str) -> Iterator[Run]:
+def event_loop(kind: str) -> Iterator[_Run]:
     """What runs a coroutine in a loop that lives as long as the block."""
+    package = asyncio
     if kind == "uvloop":
-        import uvloop
-
-        loop = uvloop.new_event_loop()
-    else:
-        loop = asyncio.new_event_loop()
+        package = import_module("uvloop")
+    loop = package.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
         yield loop.run_until_complete
@@ -199,12 +198,11 @@ def green_push_pull(pace: Any) -> float:
 
 def stream_echo(pace: Any) -> float:
     """Round trips per second between two ZMQStreams, some of them in flight."""
-    from zmq.eventloop.zmqstream import ZMQStream
-
+    stream: Any = import_module("zmq.eventloop.zmqstream").ZMQStream
     with event_loop("asyncio") as run, sockets(zmq, "tcp", zmq.DEALER, zmq.DEALER) as (server, client):
 
         async def echo(count: int) -> float:
-            here, there = ZMQStream(client), ZMQStream(server)
+            here, there = stream(client), stream(server)
             done = asyncio.get_running_loop().create_future()
             left = [count]
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .monitor import Monitor
+
     _SocketT = TypeVar("_SocketT", bound="SocketMethods")
 else:
     from ._generic import Generic
@@ -325,6 +327,39 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
         """
         return self._deserialize(self.recv_multipart(flags=flags, copy=copy), deserialize)
 
+    # ---------------------------------------------------------------- peers
+
+    def wait_connected(self, n: int = 1, timeout: float | None = None) -> Any:
+        """Wait until peers are connected, so that what is sent to them does not wait or get lost.
+
+        Args:
+            n: how many have to be; 0 asks how many are. timeout: milliseconds; None or negative: no limit.
+        Returns:
+            How many are connected, their handshake (and authentication) done. Awaitable where receiving is.
+        Raises:
+            Again: fewer within the timeout, named in its text. ZMQError: ENOTSUP, this libzmq does not count them (the bundled one
+                does); EPROTONOSUPPORT, inproc has no connections to count; ENOTSOCK, ETERM.
+        """
+        from . import _peers  # only here: `import zmq` need not load it
+
+        return _peers.wait_connected(self, n, timeout)
+
+    def wait_subscribers(self, topic: str | bytes = b"", n: int = 1, timeout: float | None = None) -> Any:
+        """Wait until subscribers would get messages of a topic (PUB, XPUB), instead of sleeping and hoping.
+
+        Args:
+            topic: beginning of the messages that will be sent, bytes or str in utf-8. n: how many have to be; 0 asks how many are.
+            timeout: milliseconds; None or negative: no limit.
+        Returns:
+            How many peers a message of this topic goes to now. A proxy or device is one. Awaitable where receiving is.
+        Raises:
+            Again: fewer within the timeout, named in its text. ZMQError: ENOTSUP, another type of socket, or a libzmq that does not
+                count them (the bundled one does); ENOTSOCK, ETERM.
+        """
+        from . import _peers  # only here: `import zmq` need not load it
+
+        return _peers.wait_subscribers(self, topic, n, timeout)
+
     # ---------------------------------------------------------------- monitoring
 
     def get_monitor_socket(self, events: int | None = None, addr: str | None = None) -> Self:
@@ -356,6 +391,20 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
             raise
         self._monitor_socket = monitor
         return monitor
+
+    def monitor_events(self, events: int = Event.ALL) -> Monitor:
+        """Return an iterator over what happens to this socket's connections, as zmq.monitor.MonitorEvent.
+
+        Args:
+            events: mask of zmq.Event to be told of.
+        Returns:
+            To be iterated over with ``for``, or ``async for`` where receiving is awaited; ends when the socket is closed.
+        Raises:
+            ZMQError: EADDRINUSE, get_monitor_socket() is in use (libzmq has one monitor for a socket); ENOTSOCK.
+        """
+        from .monitor import Monitor  # only here: `import zmq` need not load it
+
+        return Monitor(self, events)
 
     def disable_monitor(self) -> None:
         """Stop the connection events; the monitor socket gets a last one, MONITOR_STOPPED, and is the caller's to close."""

@@ -181,6 +181,8 @@ class Socket(SocketMethods, Generic[_T]):
 
     def close(self, linger: int | None = None) -> None:
         super().close(linger)
+        if self._handle.hub is not None:
+            self._handle.hub.socket_closed()
         if isinstance(self.context, Context):
             self.context._rm_socket(self)
 

@@ -19,6 +19,7 @@ class SocketHandle:
     """A libzmq socket, shared by all objects that stand for it."""
 
     readiness: Any
+    hub: Any
     remote: str | None
     @property
     def closed(self) -> bool: ...

@@ -10,7 +10,7 @@ import pytest
 from helpers import RunChild
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = [DOCS / name for name in ("security.md",)]
+PAGES = [DOCS / name for name in ("security.md", "monitors.md")]
 
 pytestmark = pytest.mark.skipif(not DOCS.is_dir(), reason="needs a source tree")
 

@@ -69,6 +69,7 @@ cdef class SocketHandle:
     cdef void *poller            # gives a thread-safe socket a descriptor; NULL until asked for
     cdef readonly ContextHandle context
     cdef public object readiness  # of the event loop that somebody waits in; shared by all objects for the socket
+    cdef public object hub       # what reads this one's monitor for typed events; told when the socket is closed
     cdef public object remote    # the first address that other machines may reach; None: none, or its warning was given
     cdef long monitoring         # counts the monitors begun and ended
     cdef object monitored        # weakly, the socket whose monitor this one reads, and its count then

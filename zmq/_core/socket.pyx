@@ -4,10 +4,12 @@ What the verbs do is in sending.pyx and receiving.pyx; only their shortest ways 
 """
 
 from cpython.buffer cimport Py_buffer, PyBuffer_Release
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EINTR, EINVAL, ENAMETOOLONG, ENOENT, ENOTSOCK
 from libc.stdint cimport int64_t
+from libc.string cimport memcpy
 
 from . cimport _lib
 from .buffer cimport get_writable_buffer
@@ -28,6 +30,11 @@ from .sockopt cimport get_option, set_option
 from .wait cimport deadline_of
 
 from ._lib import IPC_PATH_MAX_LEN, strerror
+
+cdef enum:
+    # the options of bundled/patches/03-count-peers.patch
+    COUNT_PEERS = 0x70790001
+    COUNT_SUBSCRIBERS = 0x70790002
 
 # ---------------------------------------------------------------- endpoints
 
@@ -446,6 +453,24 @@ cdef class Socket(OptionHolder):
     def _read_monitor(self, addr):
         """Become the reader of the monitor at an address that this PAIR socket was connected to before it began."""
         read_monitor(self.handle, as_address(addr))
+
+    def _count_peers(self):
+        """Connections whose handshake has succeeded; -1 when this libzmq does not count them (bundled/patches/03)."""
+        cdef int number = -1
+        cdef size_t size = sizeof(int)
+        cdef int rc = _lib.try_getsockopt(enter(self.handle), COUNT_PEERS, &number, &size)
+        leave(self.handle)
+        return number if rc >= 0 else -1 if rc == -EINVAL else _lib.fail(-rc)
+
+    def _count_subscribers(self, bytes topic):
+        """Peers to which a message that begins like this would go; -1 when this libzmq does not count them, ENOTSUP for other types."""
+        cdef int64_t number = -1
+        cdef bytearray buffer = bytearray(sizeof(int64_t)) + topic
+        cdef size_t size = len(buffer)
+        cdef int rc = _lib.try_getsockopt(enter(self.handle), COUNT_SUBSCRIBERS, PyByteArray_AS_STRING(buffer), &size)
+        leave(self.handle)
+        memcpy(&number, PyByteArray_AS_STRING(buffer), sizeof(int64_t))
+        return number if rc >= 0 else -1 if rc == -EINVAL else _lib.fail(-rc)
 
     # ------------------------------------------------------------ for the flavours that wait in an event loop
 

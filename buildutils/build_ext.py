@@ -45,12 +45,14 @@ class build_ext(_build_ext):  # noqa: N801  # setuptools' command name
         library = self.library = locate(config) or build_bundled(config, toolchain)
         if config.draft and library.origin != "bundled":
             self._require_drafts(library)
+        # A sanitizer brings a runtime of its own.
+        runtime = toolchain.static_runtime() if library.static and not config.sanitize else ()
         mode = "-".join(["release", *config.flags] if config.optimise else config.flags)
         self._work = ROOT / "build" / f"ext-{sysconfig.get_platform()}-{_python_tag()}-{mode}"
         with locked(ROOT / "build" / "lock"):
             cythonized = self._cythonize(config)
             for ext in cythonized:
-                apply_flags(ext, config, library, self._work)
+                apply_flags(ext, config, library, runtime, self._work)
             with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
                 compiled = list(pool.map(self._build_one, cythonized))
         say(f"compiled {sum(compiled)} of {len(compiled)} modules ({library.origin} libzmq)")

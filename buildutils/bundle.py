@@ -243,7 +243,7 @@ def _libzmq_by_cmake(
     generator = ["-A", windows_platform()] if sys.platform == "win32" else []
     if sys.platform != "win32":
         definitions.update(_posix_definitions(work, tree, lto, config, toolchain))
-        definitions.update(_shared_definitions(place, config))
+        definitions.update(_shared_definitions(place, config, toolchain))
         if shutil.which("ninja"):
             generator = ["-G", "Ninja"]
         else:
@@ -298,7 +298,7 @@ def _posix_definitions(
     return result
 
 
-def _shared_definitions(place: Path, config: BuildConfig) -> dict[str, str]:
+def _shared_definitions(place: Path, config: BuildConfig, toolchain: Toolchain) -> dict[str, str]:
     if not config.shared:
         return {}
     if sys.platform == "darwin":
@@ -307,7 +307,7 @@ def _shared_definitions(place: Path, config: BuildConfig) -> dict[str, str]:
     # Neither libsodium's symbols nor the C++ runtime's are to meet another copy in the process.
     flags = ["-Wl,--exclude-libs,ALL", "-Wl,--gc-sections", os.environ.get("LDFLAGS", "")]
     if not config.sanitize:
-        flags += ["-static-libstdc++", "-static-libgcc"]
+        flags += toolchain.static_runtime()
     if _release(config):
         flags.append("-Wl,-s")
     return {"CMAKE_SHARED_LINKER_FLAGS": " ".join(filter(None, flags))}

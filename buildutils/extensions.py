@@ -62,7 +62,7 @@ def macros(config: BuildConfig, library: Library, name: str) -> list[tuple[str, 
     return result
 
 
-def apply_flags(ext: Extension, config: BuildConfig, library: Library, work: Path) -> None:
+def apply_flags(ext: Extension, config: BuildConfig, library: Library, runtime: tuple[str, ...], work: Path) -> None:
     """Fill in what compiling and linking one module takes."""
     linked = ext.name == LINKED
     ext.include_dirs = [str(CORE), *library.include_dirs]
@@ -83,9 +83,8 @@ def apply_flags(ext: Extension, config: BuildConfig, library: Library, work: Pat
     if library.static:
         ext.language = "c++"  # decides only which driver links: the static libzmq is C++
         ext.extra_link_args += _hide_everything_but(f"PyInit_{ext.name.rpartition('.')[2]}", work)
-        if sys.platform == "linux" and not config.sanitize:
-            # What libzmq needs of the C++ runtime is little; loading all of it takes 1 ms of `import zmq`.
-            ext.extra_link_args += ["-static-libstdc++", "-static-libgcc"]
+        # What libzmq needs of the C++ runtime is little; loading all of it takes 1 ms of `import zmq`.
+        ext.extra_link_args += runtime
 
 
 def _mode_flags(config: BuildConfig) -> list[str]:

@@ -58,6 +58,16 @@ class Toolchain:
             (Path(work) / "a.cpp").write_text("int one;\n")
             return _succeeds([*self.cxx, "-Werror", flag, "-c", "a.cpp", "-o", "a.o"], Path(work))
 
+    def static_runtime(self) -> tuple[str, ...]:
+        """Flags that link the C++ runtime in, where the distribution has it as archives (Fedora: another package)."""
+        if not sys.platform.startswith("linux"):
+            return ()
+        flags = ("-static-libstdc++", "-static-libgcc")
+        with tempfile.TemporaryDirectory(prefix="pyzmq-runtime-") as work:
+            (Path(work) / "a.cpp").write_text("#include <string>\nstd::string two() { return std::string(2, 'x'); }\n")
+            command = [*self.cxx, "-shared", "-fPIC", *flags, "a.cpp", "-o", "a.so"]
+            return flags if _succeeds(command, Path(work)) else ()
+
     def _lto_works(self, flags: tuple[str, ...]) -> bool:
         with tempfile.TemporaryDirectory(prefix="pyzmq-lto-") as work:
             directory = Path(work)

@@ -111,6 +111,22 @@ def test_wheel_lists_what_is_inside(small_tree: Path, build: Build) -> None:
     assert document["dependencies"][0]["ref"] == document["metadata"]["component"]["purl"]
 
 
+def test_two_sdists_are_the_same(small_tree: Path, tmp_path: Path) -> None:
+    sdists = []
+    for number in (1, 2):
+        tree = tmp_path / f"somewhere-{number}" / "tree"
+        shutil.copytree(small_tree, tree)
+        for path in tree.rglob("*"):
+            os.utime(path, (number * 1e9, number * 1e9))
+            path.chmod(0o755 if path.is_dir() else 0o600 + number * 4)
+        run_setup(tree, "sdist", SOURCE_DATE_EPOCH="1700000000")
+        sdists += (tree / "dist").glob("*.tar.gz")
+    first, second = (path.read_bytes() for path in sdists)
+    assert first == second
+    with tarfile.open(sdists[0]) as archive:
+        assert {(entry.mtime, entry.uname, entry.mode) for entry in archive if entry.isfile()} == {(1700000000, "", 0o644)}
+
+
 def test_two_builds_give_the_same_wheel(small_tree: Path, tmp_path: Path) -> None:
     wheels = []
     for number, hour in ((1, "03"), (2, "15")):

@@ -43,6 +43,15 @@ def test_only_known_flags_are_accepted() -> None:
 
 
 @LINUX
+def test_the_runtime_is_linked_in_only_where_there_are_archives_of_it(tmp_path: Path) -> None:
+    assert tools.Toolchain.of(["gcc"], ["g++"], "linux").static_runtime() == ("-static-libstdc++", "-static-libgcc")
+    without = tmp_path / "g++"
+    without.write_text('#!/bin/sh\ncase "$*" in *-static-libstdc++*) exit 1;; esac\nexec g++ "$@"\n')
+    without.chmod(0o755)
+    assert tools.Toolchain.of(["gcc"], [str(without)], "linux").static_runtime() == ()
+
+
+@LINUX
 def test_flags_and_launchers_are_told_apart() -> None:
     toolchain = tools.Toolchain.of(["gcc", "-pthread", "-O2"], ["g++", "-arch", "one"], "linux")
     assert (toolchain.cc, toolchain.cxx) == (("gcc",), ("g++",))

@@ -182,7 +182,6 @@ def test_terminating_ends_the_wait(run_child: RunChild) -> None:
         """
         import zmq
         from child_support import Running, blocked
-        context = zmq.Context()
         for work in (lambda s: s.recv_many(5), lambda s: s.send_many([b"x"])):
             context = zmq.Context()
             socket = context.socket(zmq.DEALER)

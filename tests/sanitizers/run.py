@@ -5,6 +5,7 @@
     python tests/sanitizers/run.py valgrind  memcheck, a selection of tests/core
     python tests/sanitizers/run.py debug     PYTHONMALLOC=debug and -X dev, everything
     python tests/sanitizers/run.py faults    no sanitizer: tests/faults in the build that it needs
+    python tests/sanitizers/run.py percall   no sanitizer: the guards of free-threaded builds, in one that has the GIL
 
 What follows the name goes to pytest instead of the usual selection.
 """
@@ -22,7 +23,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-NEEDED = ["setuptools>=77", "cython>=3.1", "pytest>=8", "pytest-timeout", "hypothesis", "psutil", "numpy"]
+NEEDED = [
+    *("setuptools>=77", "cython>=3.1", "pytest>=8", "pytest-timeout", "hypothesis", "psutil", "numpy"),
+    *("anyio[trio]", "tornado", "gevent", "cffi"),
+]
 
 #: Bound the memory of the machine or the speed of the process, which a sanitizer changes.
 NO_SENSE = ["tests/core/test_large.py", "tests/layers", "tests/packaging", "tests/typing", "tests/bench", "tests/docs"]
@@ -101,6 +105,10 @@ def variants() -> dict[str, Variant]:
             tests=["tests/core", "tests/threads", "tests/isolated", "tests/pure"],
             env={"PYTHONMALLOC": "debug", "PYTHONDEVMODE": "1"},
             options=["-X", "dev"],
+        ),
+        "percall": Variant(
+            build={"CFLAGS": "-DPYZMQ_PER_CALL=1", "ZMQ_PREFIX": "bundled"},
+            tests=["tests/core", "tests/threads", "tests/safety", "tests/flavours"],
         ),
         "faults": Variant(build={"ZMQ_BUILD_FAULTS": "1", "ZMQ_PREFIX": "bundled"}, tests=["tests/faults"]),
     }

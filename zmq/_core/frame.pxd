@@ -19,6 +19,7 @@ cdef class Frame:
 
 cdef Py_ssize_t default_threshold() except -1
 cdef Frame frame_received(type frame_class, zmq_msg_t *msg)
+cdef int share_message(zmq_msg_t *to, Frame frame) except -1
 cdef int check_track(Frame frame, bint track) except -1
 cdef int need_drafts(str feature) except -1
 cdef bytes as_group(object group)

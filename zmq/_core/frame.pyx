@@ -5,6 +5,7 @@ from _weakref import ref  # all of weakref that is needed, without the time to i
 
 from cpython.buffer cimport Py_buffer, PyBuffer_FillInfo, PyBuffer_Release
 from cpython.bytes cimport PyBytes_FromStringAndSize
+from cython cimport critical_section
 
 cdef extern from "Python.h":
     ctypedef struct PyObject
@@ -57,8 +58,11 @@ cdef class Frame:
         self.writable = True
 
     def __init__(self, data=None, bint track=False, copy=None, copy_threshold=None, **ignored):
-        if self.filled or self.received:
-            raise RuntimeError("a Frame is initialised once: its memory may be in use")
+        with critical_section(self):
+            if self.filled or self.received:
+                raise RuntimeError("a Frame is initialised once: its memory may be in use")
+            # before any code of data's own runs, which might come back here
+            self.filled = data is not None
         if data is not None:
             self._fill(data, track, copy, copy_threshold)
         elif track:
@@ -75,8 +79,6 @@ cdef class Frame:
         cdef Py_buffer view
         cdef ReleaseEvent event = None
         drain()
-        # before any code of data's own runs, which might come back here
-        self.filled = True
         get_buffer(data, &view)
         if copy is None:
             copy = view.len < (default_threshold() if threshold is None else <Py_ssize_t> threshold)
@@ -103,7 +105,7 @@ cdef class Frame:
     def __copy__(self):
         """Return a frame of the same class over the same memory, with the same tracker."""
         cdef Frame twin = type(self).__new__(type(self))
-        _lib.msg_copy(&twin.msg, &self.msg)
+        share_message(&twin.msg, self)
         twin.source = self.source
         twin.content = self.content
         twin.writable = self.writable
@@ -137,21 +139,23 @@ cdef class Frame:
     @property
     def buffer(self):
         """A memoryview of the content (format "B", one dimension), which keeps the frame alive."""
-        view = self.view() if self.view is not None else None
-        if view is None:
-            view = memoryview(self)
-            self.view = ref(view)
+        with critical_section(self):
+            view = self.view() if self.view is not None else None
+            if view is None:
+                view = memoryview(self)
+                self.view = ref(view)
         return view
 
     @property
     def bytes(self):
         """The content as bytes: copied at the first access, then the same object."""
-        if self.content is None:
-            if type(self.source) is bytes:
-                self.content = self.source
-            else:
-                self.content = PyBytes_FromStringAndSize(<char *> _lib.msg_data(&self.msg), _lib.msg_size(&self.msg))
-        return self.content
+        with critical_section(self):
+            if self.content is None:
+                if type(self.source) is bytes:
+                    self.content = self.source
+                else:
+                    self.content = PyBytes_FromStringAndSize(<char *> _lib.msg_data(&self.msg), _lib.msg_size(&self.msg))
+            return self.content
 
     def get(self, option):
         """Return an option or a property of the frame.
@@ -191,7 +195,9 @@ cdef class Frame:
             need_drafts("routing_id")
             _lib.msg_set_routing_id(&self.msg, value)
         elif option == "group":
-            _lib.msg_set_group(&self.msg, as_group(value))
+            value = as_group(value)
+            with critical_section(self):
+                _lib.msg_set_group(&self.msg, value)
         else:
             _lib.msg_set(&self.msg, option, value)
 
@@ -245,6 +251,13 @@ cdef Frame frame_received(type frame_class, zmq_msg_t *msg):
     frame.received = True
     frame.more = _lib.msg_more(&frame.msg)
     return frame
+
+
+cdef int share_message(zmq_msg_t *to, Frame frame) except -1:
+    """Make `to`, which was initialised, another message over the frame's memory."""
+    # libzmq marks the original, in which it does not expect two threads
+    with critical_section(frame):
+        return _lib.msg_copy(to, &frame.msg)
 
 
 cdef int check_track(Frame frame, bint track) except -1:

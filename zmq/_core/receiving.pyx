@@ -1,11 +1,12 @@
 """Messages on their way out of a socket, and back into it: one frame, one message of several, many messages, the stash.
 
-Messages become Python objects after the socket is left, so that no Python code runs while it is held. What is received and cannot be
-handed over goes to the stash of the socket's handle, which every receive consults first.
+Messages become Python objects after the socket is left, so that no Python code runs while it is held. What is received and cannot
+be handed over goes to the stash of the socket's handle, which every receive consults first.
 """
 
 from cpython.list cimport PyList_New, PyList_SET_ITEM
 from cpython.ref cimport Py_INCREF
+from cython cimport critical_section
 from libc.errno cimport EAGAIN
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
@@ -19,6 +20,8 @@ from .release cimport close_and_drain, drain, lent_bytes
 from .sending cimport SHARE_BYTES_FROM
 from .sockopt cimport get_int
 from .wait cimport POLLIN, deadline_in
+
+from zmq.error import ThreadError
 
 from .frame import Frame as _frame_base
 from .release import _FINISHED_TRACKER
@@ -121,25 +124,33 @@ cdef object take_frame(SocketHandle handle, zmq_msg_t *msg, bint copy, bint trac
     return content
 
 
+cdef object as_bytes(object content):
+    return content.bytes if isinstance(content, Frame) else content
+
+
 cdef object from_stash(SocketHandle handle, bint copy, bint track):
     """The oldest frame that a cancelled receive gave back."""
     cdef Frame frame
     cdef bint more
     enter(handle)
     leave(handle)
-    handle.idle = RECEIVED_FROM_STASH
-    content, more, handle.stash_number = handle.stash[0]
-    if copy:
-        received = content.bytes if isinstance(content, Frame) else content
-    else:
-        frame = received = content if isinstance(content, Frame) else frame_class(content)
-        frame.more = more
-        if track:
-            frame.tracker = _FINISHED_TRACKER
-    handle.stash.pop(0)
-    if not handle.stash:
-        handle.stash = None
-    handle.idle = RECEIVED_FROM_STASH | (RECEIVED_MORE if more else RECEIVED_LAST)
+    with critical_section(handle):
+        if handle.stash is None:
+            # free-threaded only
+            raise ThreadError("another thread received from this socket at the same time: a socket belongs to one thread at a time")
+        handle.idle = RECEIVED_FROM_STASH
+        content, more, handle.stash_number = handle.stash[0]
+        if copy:
+            received = as_bytes(content)
+        else:
+            frame = received = content if isinstance(content, Frame) else frame_class(content)
+            frame.more = more
+            if track:
+                frame.tracker = _FINISHED_TRACKER
+        handle.stash.pop(0)
+        if not handle.stash:
+            handle.stash = None
+        handle.idle = RECEIVED_FROM_STASH | (RECEIVED_MORE if more else RECEIVED_LAST)
     return received
 
 
@@ -318,12 +329,13 @@ cdef int give_back(SocketHandle handle, list frames, int64_t number) except -1:
     cdef Py_ssize_t place = 0
     if handle.closed or not frames:
         return 0
-    stash = handle.stash or []
-    while place < len(stash) and stash[place][2] < number:
-        place += 1
-    stash[place:place] = [(content, more, number) for content, more in frames]
-    handle.stash = stash
-    handle.idle = 0
+    with critical_section(handle):
+        stash = handle.stash or []
+        while place < len(stash) and stash[place][2] < number:
+            place += 1
+        stash[place:place] = [(content, more, number) for content, more in frames]
+        handle.stash = stash
+        handle.idle = 0
     if handle.watcher is not None:
         enter(handle)
         leave(handle)

@@ -15,8 +15,8 @@ from libc.stdlib cimport free, malloc
 from . cimport _lib
 from ._lib cimport FEW_PARTS
 from .buffer cimport get_buffer
-from .frame cimport Frame, as_group, check_track, need_drafts
-from .handle cimport SocketHandle, enter, leave, wait_ready
+from .frame cimport Frame, as_group, check_track, need_drafts, share_message
+from .handle cimport HANDLE_PER_CALL, SocketHandle, enter, leave, wait_ready
 from .libzmq cimport ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_PUSH, ZMQ_REQ, ZMQ_SNDMORE, ZMQ_SNDTIMEO, zmq_msg_t
 from .release cimport ReleaseEvent, drain, lend, new_event, new_tracker, settle
 from .sockopt cimport get_int
@@ -43,7 +43,7 @@ cdef Prepared prepare(object data, zmq_msg_t *msg, bint copy, Py_ssize_t thresho
     cdef Py_buffer view
     if isinstance(data, Frame):
         _lib.msg_init(msg)
-        _lib.msg_copy(msg, &(<Frame> data).msg)
+        share_message(msg, <Frame> data)
         return FRAME
     if PyBytes_CheckExact(data):
         if PyBytes_GET_SIZE(data) < (SHARE_BYTES_FROM if copy else threshold):
@@ -228,8 +228,13 @@ cdef object send_parts(
 
 cdef bint send_at_once(SocketHandle handle, object msg_parts, int flags) except -1:
     """Send a list or tuple if that takes neither waiting nor anything but copies of small bytes."""
-    cdef Py_ssize_t count = PySequence_Fast_GET_SIZE(msg_parts)
-    cdef PyObject **items = PySequence_Fast_ITEMS(msg_parts)
+    cdef Py_ssize_t count
+    cdef PyObject **items
+    if HANDLE_PER_CALL:
+        # another thread may change a list meanwhile
+        msg_parts = tuple(msg_parts)
+    count = PySequence_Fast_GET_SIZE(msg_parts)
+    items = PySequence_Fast_ITEMS(msg_parts)
     return few_small_bytes(items, count) and send_bytes(handle, items, count, flags)
 
 
@@ -294,7 +299,6 @@ cdef object _send_parts(
 
 cdef tuple check_batch(object messages, bint multipart):
     """The messages, which nobody can change any more, each known to be sendable."""
-    cdef Py_buffer view
     cdef tuple batch = tuple(messages)
     cdef Py_ssize_t i
     for i, message in enumerate(batch):

@@ -6,6 +6,7 @@ The table is zmq/options.py; what a value means is zmq_setsockopt(3) and zmq_get
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_WarnEx
 from cpython.object cimport PyTypeObject, Py_TYPE
+from cython cimport critical_section
 from libc.errno cimport EFAULT, EINVAL
 from libc.stdint cimport int64_t, uint64_t
 
@@ -99,7 +100,8 @@ cdef object _get_descriptor(SocketHandle handle):
         PyErr_WarnEx(DraftFDWarning, str(DraftFDWarning()).encode(), 1)
     ptr = enter(handle)
     try:
-        return _lib.socket_poller_fd(ptr, &handle.poller)
+        with critical_section(handle):
+            return _lib.socket_poller_fd(ptr, &handle.poller)
     finally:
         leave(handle)
 

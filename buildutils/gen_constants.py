@@ -494,10 +494,27 @@ def compare_with_header(path: Path) -> list[str]:
     return wrong
 
 
+# ---------------------------------------------------------------- zmq/backend/cython/constant_enums.pxi
+
+
+def cython_constants() -> str:
+    """What zmq.h calls the constants, for Cython programs that do not have it."""
+    lines = [f"# {HEADER}", ""]
+    for spec in ENUMS:
+        if spec.name == "Errno":
+            continue
+        lines += (f"cdef enum: ZMQ_{name} = {number}" for name, number in spec.numbers())
+    lines += (f"cdef enum: ZMQ_{name} = {HAUSNUMERO + own}" for name, own in OWN_ERRNOS.items())
+    lines += ["", 'cdef extern from "<errno.h>":']
+    lines += (f'    enum: ZMQ_{name} "{name}"' for name in SYSTEM_ERRNOS)
+    return "\n".join(lines) + "\n"
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "zmq/constants.py": constants,
     "stubs/_core/sockopt.pyi": sockopt_stub,
     "docs/options.md": docs,
+    "zmq/backend/cython/constant_enums.pxi": cython_constants,
 }
 
 

@@ -82,3 +82,6 @@ cdef int context_get(void *context, int option) except? -1
 # curve
 cdef int curve_keypair(char *public_key, char *secret_key) except -1
 cdef int curve_public(char *public_key, const char *secret_key) except -1
+
+# for capi.pyx
+cdef const void *functions() noexcept

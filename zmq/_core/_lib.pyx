@@ -21,6 +21,9 @@ cdef extern from "Python.h":
     const char *PyBytes_AS_STRING_OF "PyBytes_AS_STRING"(PyObject *) nogil
     Py_ssize_t PyBytes_GET_SIZE_OF "PyBytes_GET_SIZE"(PyObject *) nogil
 
+cdef extern from "capi_table.h":
+    const void *capi_filled()
+
 cdef extern from "faults.h":
     # of a build with ZMQ_BUILD_FAULTS; else it does nothing
     int faults_install(dict namespace) except -1
@@ -631,3 +634,8 @@ def build_info():
 
 _error._install(strerror, zmq_errno, zmq_version_info())
 faults_install(globals())
+
+
+cdef const void *functions() noexcept:
+    """The table that capi.h declares."""
+    return capi_filled()

@@ -44,6 +44,8 @@ COMPAT_STUB(const char *, NULL, msg_group, (zmq_msg_t * msg))
 COMPAT_STUB(void *, NULL, poller_new, (void))
 COMPAT_STUB(int, -1, poller_destroy, (void **poller))
 COMPAT_STUB(int, -1, poller_add, (void *poller, void *socket, void *data, short events))
+COMPAT_STUB(int, -1, poller_modify, (void *poller, void *socket, short events))
+COMPAT_STUB(int, -1, poller_remove, (void *poller, void *socket))
 COMPAT_STUB(int, -1, poller_fd, (void *poller, ZMQ_FD_T *fd))
 #define zmq_join compat_join
 #define zmq_leave compat_leave
@@ -55,6 +57,8 @@ COMPAT_STUB(int, -1, poller_fd, (void *poller, ZMQ_FD_T *fd))
 #define zmq_poller_new compat_poller_new
 #define zmq_poller_destroy compat_poller_destroy
 #define zmq_poller_add compat_poller_add
+#define zmq_poller_modify compat_poller_modify
+#define zmq_poller_remove compat_poller_remove
 #define zmq_poller_fd compat_poller_fd
 #endif
 

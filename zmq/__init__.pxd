@@ -1,0 +1,3 @@
+# `cimport zmq`: see docs/cython.md.
+
+from zmq.backend.cython cimport Context, Frame, Socket, libzmq

@@ -31,7 +31,7 @@ MAY_NAME = {
     "handle": {"_lib", "libzmq", "wait"},
     "life": {"_lib", "libzmq", "wait", "handle"},
     "release": {"_lib", "libzmq", "wait", "handle"},
-    "capi": {"_lib", "handle", "context", "socket"},
+    "capi": {"_lib", "handle", "life", "context", "socket"},
     "sockopt": {"_lib", "libzmq", "handle"},
     "context": {"wait", "handle", "life"},
     "frame": {"_lib", "libzmq", "buffer", "release"},

@@ -4,7 +4,8 @@ from libc.stdint cimport uint32_t
 
 from . cimport _lib
 from .context cimport Context
-from .handle cimport context_enter, enter, leave
+from .handle cimport enter, leave
+from .life cimport context_enter
 from .socket cimport Socket
 
 cdef extern from "capi.h":

@@ -1,49 +1,101 @@
-"""`python -m zmq COMMAND`: the command-line tools of this package."""
+"""`python -m zmq COMMAND`, also installed as the script `zmq`: the command-line tools of this package."""
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-from zmq._cli import CommandError
+from zmq._cli import CommandError, CommandFailed, Parser, program
+from zmq.error import ZMQError
 
-# A command is a module of this name in zmq/_cli with a `main(argv) -> int`. It is imported only
-# when it is asked for.
-COMMANDS = {
-    "demo": "hash a tree of files over worker processes",
-    "info": "print versions, paths and features, for a bug report",
-    "bench": "measure this build, beside another one and beside C",
+#: The module in zmq/_cli that has the command, what else its main() and build_parser() are given, and what it does.
+COMMANDS: dict[str, tuple[str, tuple[str, ...], str]] = {
+    "send": ("send", ("push",), "send lines, files or JSON (PUSH, or another --type)"),
+    "recv": ("recv", ("pull",), "print what arrives (PULL, or another --type)"),
+    "pub": ("send", ("pub",), "publish lines, files or JSON"),
+    "sub": ("recv", ("sub",), "subscribe, and print what arrives"),
+    "req": ("req", (), "send requests and print the replies"),
+    "rep": ("rep", (), "answer requests: an echo, a text, a command's output, or by hand"),
+    "cat": ("cat", (), "send and receive at the same time (PAIR, or another --type)"),
+    "proxy": ("proxy", (), "join two sides: a queue, a forwarder, a streamer, or any other pair of types"),
+    "monitor": ("monitor", (), "show what happens to a connection"),
+    "keygen": ("keygen", (), "make a CURVE key pair, or certificate files"),
+    "demo": ("demo", (), "hash a tree of files over worker processes"),
+    "bench": ("bench", (), "measure this build, beside another one and beside C"),
+    "info": ("info", (), "print versions, paths and features, for a bug report"),
+    "completion": ("completion", (), "print a script that completes these commands in a shell"),
 }
+
+_AFTER = """\
+exit status:
+  0 done    1 time ran out, or a peer, the network or a check failed    2 wrong arguments or input
+  130 interrupted by Ctrl-C    141 whoever read the output has enough
+
+examples:
+  {program} recv 'tcp://*:5555'                      # here
+  echo hello | {program} send tcp://localhost:5555   # there
+
+{program} COMMAND --help shows the options and examples of one command.
+"""
+
+
+def build_parser() -> Parser:
+    """The parser of the first word."""
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:{width}} {what}" for name, (_, _, what) in COMMANDS.items())
+    parser = Parser(description=f"commands:\n{commands}", examples=_AFTER, usage="%(prog)s COMMAND ...")
+    parser.add_argument("--version", action="store_true", help="print the versions of this package and of libzmq")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, metavar="COMMAND", help="one of the above")
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; 2 means that it could not begin."""
-    parser = argparse.ArgumentParser(
-        prog="python -m zmq",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="commands:\n" + "\n".join(f"  {name:8} {what}" for name, what in COMMANDS.items()),
-    )
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...")
-    args = parser.parse_args(argv)
-    command = importlib.import_module(f"zmq._cli.{args.command}")
+    """Run one command and return its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        status: int = command.main(args.arguments)
-        sys.stdout.flush()
-    except CommandError as error:
-        print(f"python -m zmq {args.command}: {error}", file=sys.stderr)
-        return 2
+        # only the first word is read here: what follows is the command's
+        args = build_parser().parse_args(words[:1])
+        if args.version:
+            return _print_versions()
+        if args.command is None:
+            build_parser().error("give a command")
+        return _run(args.command, words[1:])
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _say("interrupted")
         return 130
     except BrokenPipeError:
         # whoever read the output has enough: `python -m zmq info | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+
+
+def _run(command: str, words: list[str]) -> int:
+    name, extra, _ = COMMANDS[command]
+    try:
+        status: int = importlib.import_module(f"zmq._cli.{name}").main(words, *extra)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except CommandError as error:
+        _say(f"{program()} {command}: {error}")
+        return 2
+    except (CommandFailed, ZMQError) as error:
+        _say(f"{program()} {command}: {error}")
+        return 1
     return status
+
+
+def _print_versions() -> int:
+    import zmq
+
+    print(f"pyzmq {zmq.pyzmq_version()}, libzmq {zmq.zmq_version()}", flush=True)
+    return 0
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

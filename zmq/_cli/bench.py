@@ -116,7 +116,7 @@ class Series:
 
 def main(argv: Sequence[str]) -> int:
     """Measure, print the table, write the file; 1 if a workload failed."""
-    args = _parser().parse_args(argv)
+    args = build_parser().parse_args(argv)
     chosen = _choose(args.workloads)
     if args.list:
         for item in chosen:
@@ -154,7 +154,7 @@ def main(argv: Sequence[str]) -> int:
     return 1 if any(item.failures for item in series) else 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m zmq bench",
         description="Measure this build of zmq, beside another one and beside C.",

@@ -27,7 +27,7 @@ MEGABYTE = 1_000_000
 
 def main(argv: Sequence[str]) -> int:
     """Run the demo; 1 if a digest is missing or wrong."""
-    args = _parser().parse_args(argv)
+    args = build_parser().parse_args(argv)
     if not 1 <= args.workers <= MOST_WORKERS:
         raise CommandError(f"--workers {args.workers}: give 1 to {MOST_WORKERS}")
     numpy, tqdm = _libraries()
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m zmq demo",
         description="Hash every file under PATH over worker processes and check the digests.",

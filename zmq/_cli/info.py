@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib.metadata
 import json
 import os
@@ -13,18 +12,15 @@ from collections.abc import Sequence
 import zmq
 from zmq._core._lib import build_info
 
+from . import Parser
+
 FEATURES = ("ipc", "curve", "pgm", "tipc", "norm", "gssapi", "draft", "WS", "WSS", "vmci")
 Facts = dict[str, dict[str, object]]
 
 
 def main(argv: Sequence[str]) -> int:
     """Print the facts, as aligned text or as JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m zmq info",
-        description="Print versions, how libzmq was found, features, limits and paths.",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    args = parser.parse_args(argv)
+    args = build_parser().parse_args(argv)
     facts = collect()
     if args.json:
         print(json.dumps(facts, indent=1))
@@ -35,6 +31,13 @@ def main(argv: Sequence[str]) -> int:
         for name, value in section.items():
             print(f"  {name:{width}}  {_shown(value)}")
     return 0
+
+
+def build_parser() -> Parser:
+    """The parser of `info`."""
+    parser = Parser("info", description="Print versions, how libzmq was found, features, limits and paths.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
 
 
 def collect() -> Facts:

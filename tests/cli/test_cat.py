@@ -74,8 +74,8 @@ def test_many_both_ways(tmp_path: Path) -> None:
     """Neither direction waits for the other at the high water mark."""
     count = 5000
     lines = b"".join(b"%d\n" % number for number in range(count))
-    with running("cat", "--bind", "tcp://127.0.0.1:*", "--hwm", 3, "-n", count, directory=tmp_path) as first:
-        with running("cat", first.address(), "--hwm", 3, "-n", count, directory=tmp_path) as second:
+    with running("cat", "--bind", "tcp://127.0.0.1:*", "--hwm", 3, "--timeout", 2, directory=tmp_path) as first:
+        with running("cat", first.address(), "--hwm", 3, "--timeout", 2, directory=tmp_path) as second:
             feeding = Background(first.finish, lines)
             assert second.finish(lines)[0] == lines
             assert feeding.result(60)[0] == lines

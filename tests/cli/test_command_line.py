@@ -19,6 +19,15 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         assert f"\n  {name} " in done.stdout
 
 
+def test_the_script_has_its_own_name(tmp_path: Path) -> None:
+    """What [project.scripts] installs, without installing it."""
+    code = "import sys; sys.argv[:] = ['/usr/local/bin/zmq', *sys.argv[1:]]; from zmq.__main__ import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "recv", "localhost:1"], cwd=tmp_path, capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 2 and done.stderr.startswith("zmq recv: ")
+
+
 def test_unknown_command_is_a_usage_error(tmp_path: Path) -> None:
     done = zmq_command("nonsense", directory=tmp_path)
     assert done.returncode == 2

@@ -8,7 +8,6 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from zmq._cli import CommandError
 from zmq._cli.arguments import escaped, size
 from zmq._cli.formats import Envelope, Form, Framed, Json, Lines, Raw, split, visible

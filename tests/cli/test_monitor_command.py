@@ -48,9 +48,18 @@ def test_until_and_timeout(tmp_path: Path) -> None:
 
 def test_types_that_do_not_fit(socket: MakeSocket, tmp_path: Path) -> None:
     address = bind_any(socket(zmq.PUB), "tcp")
-    done = zmq_command("monitor", address, "--json", "--until", "handshake_failed_protocol", "--timeout", 10, directory=tmp_path)
+    done = zmq_command("monitor", address, "--until", "disconnected", "--timeout", 10, directory=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["error"].startswith("zmtp_")
+    assert "handshake_succeeded" not in done.stdout
+
+
+def test_security_that_does_not_fit(socket: MakeSocket, tmp_path: Path) -> None:
+    server = socket(zmq.ROUTER)
+    server.plain_server = True
+    arguments = ("--json", "--until", "handshake_failed_protocol", "--timeout", 10)
+    done = zmq_command("monitor", bind_any(server, "tcp"), *arguments, directory=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["error"] == "zmtp_mechanism_mismatch"
 
 
 def test_unknown_event(tmp_path: Path) -> None:

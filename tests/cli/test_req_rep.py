@@ -21,8 +21,9 @@ def test_echo(tmp_path: Path) -> None:
 
 def test_the_last_reply_arrives(tmp_path: Path) -> None:
     """The server ends right after its last reply, which the client still has to get."""
+    (tmp_path / "reply").write_bytes(b"x" * 3_000_000)
     with running(
-        "rep", "ipc://*" if zmq.has("ipc") else "tcp://127.0.0.1:*", "-m", "x" * 3_000_000, "-n", 1, directory=tmp_path
+        "rep", "ipc://*" if zmq.has("ipc") else "tcp://127.0.0.1:*", "-m", "@reply", "-n", 1, directory=tmp_path
     ) as server:
         with running("req", server.address(), "-m", "q", directory=tmp_path) as client:
             assert len(client.finish()[0]) == 3_000_001
@@ -83,7 +84,7 @@ def test_json_both_ways(socket: MakeSocket, tmp_path: Path) -> None:
     with running("req", bind_any(rep, "tcp"), "--json", "-m", '{"method": "status"}', directory=tmp_path) as client:
         assert rep.recv_json() == {"method": "status"}
         rep.send_json({"up": True})
-        assert client.finish()[0] == b'{"up":true}\n'
+        assert client.finish()[0] == b'{"up": true}\n'
 
 
 def test_no_server(tmp_path: Path) -> None:

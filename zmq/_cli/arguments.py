@@ -161,17 +161,17 @@ def add_security(parser: Parser) -> None:
     )
 
 
-def add_ends(parser: Parser, timeout: str, what: str) -> None:
-    """--timeout, --linger, --count and --quiet."""
+def add_ends(parser: Parser, timeout: str, what: str, sends: bool = True) -> None:
+    """--count, --timeout, --linger where something is sent, and --quiet."""
     group = parser.add_argument_group("ends")
     group.add_argument("-n", "--count", type=count, metavar="N", help=f"end after N {what}")
     group.add_argument("-w", "--timeout", type=seconds, metavar="SECONDS", help=timeout)
-    group.add_argument(
-        "--linger",
-        type=seconds,
-        metavar="SECONDS",
-        help="at the end, give peers so long to take what was sent (default: --timeout, else for ever)",
-    )
+    if sends:
+        text = "at the end, give peers so long to take what was sent (default: --timeout, else for ever)"
+        group.add_argument("--linger", type=seconds, metavar="SECONDS", help=text)
+    else:
+        # a subscription to a publisher that has gone would be waited for
+        parser.set_defaults(linger=0.0)
     group.add_argument("-q", "--quiet", action="store_true", help="no progress bar and no notes on standard error")
 
 

@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Sequence
 
 from . import CommandError, Parser
+from .commands import COMMANDS
 
 SHELLS = ("bash", "zsh", "tcsh")
 
@@ -39,8 +40,6 @@ def main(argv: Sequence[str]) -> int:
 
 def everything() -> argparse.ArgumentParser:
     """One parser with all commands below it; the commands themselves never need it."""
-    from zmq.__main__ import COMMANDS
-
     parser = argparse.ArgumentParser(prog="zmq")
     commands = parser.add_subparsers(dest="command", parser_class=argparse.ArgumentParser)
     for name, (module, extra, what) in COMMANDS.items():

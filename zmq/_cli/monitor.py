@@ -53,7 +53,7 @@ def build_parser() -> Parser:
     parser.add_argument(
         "--until", choices=sorted(_NAMES.values()), metavar="EVENT", help="end with this event, such as handshake_succeeded"
     )
-    add_ends(parser, "fail when no event (with --until: not this one) comes for so long", "events")
+    add_ends(parser, "fail when no event (with --until: not this one) comes for so long", "events", sends=False)
     add_socket(parser)
     return parser
 
@@ -63,7 +63,6 @@ def main(argv: Sequence[str]) -> int:
     args = build_parser().parse_args(argv)
     chosen = kind(args.type)
     binds, connects = addresses(args, chosen)
-    args.linger = 0.0
     with context_of(args) as context, authenticating(context, args):
         socket = context.socket(chosen)
         configure(socket, args)

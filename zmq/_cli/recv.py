@@ -38,7 +38,7 @@ def build_parser(default: str = "pull") -> Parser:
     )
     add_output(parser)
     add_forms(parser)
-    add_ends(parser, "fail when nothing comes for so long", "messages")
+    add_ends(parser, "fail when nothing comes for so long", "messages", sends=False)
     add_socket(parser)
     return parser
 

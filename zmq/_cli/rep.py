@@ -109,15 +109,22 @@ class Command:
         self._timeout = timeout
 
     def __call__(self, request: Frames) -> Frames:
-        # a failure is told here; the client still gets what there is, or it would wait for ever
+        """Its output; when it fails, what there is, because without a reply the client would wait for ever."""
         try:
-            done = subprocess.run(self._words, input=b"".join(request), stdout=subprocess.PIPE, timeout=self._timeout)
-        except subprocess.TimeoutExpired as late:
-            note(f"--exec: ended after {self._timeout:g} s")
-            return [late.stdout or b""]
+            process = subprocess.Popen(self._words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         except OSError as error:
             note(f"--exec: {error}")
             return [b""]
-        if done.returncode:
-            note(f"--exec: exit status {done.returncode}")
-        return [done.stdout]
+        with process:
+            try:
+                written, _ = process.communicate(b"".join(request), self._timeout)
+            except subprocess.TimeoutExpired as late:
+                note(f"--exec: ended after {self._timeout:g} s")
+                written = late.stdout or b""
+            finally:
+                # also after Ctrl-C, which may have reached this process only
+                process.kill()
+                process.wait()
+        if process.returncode > 0:
+            note(f"--exec: exit status {process.returncode}")
+        return [written]

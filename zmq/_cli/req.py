@@ -30,7 +30,7 @@ def build_parser() -> Parser:
     parser.add_argument("--repeat", action="store_true", help="send the messages of --message again and again, up to --count")
     add_output(parser)
     add_forms(parser)
-    add_ends(parser, "fail when a reply takes longer", "requests")
+    add_ends(parser, "fail when a reply takes longer", "requests", sends=False)
     add_socket(parser)
     return parser
 
@@ -38,8 +38,6 @@ def build_parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Ask everything; 0 when every request had its reply."""
     args = build_parser().parse_args(argv)
-    if args.linger is None:
-        args.linger = 0.0  # after the last reply, or without one, nothing is left to send
     form = form_of(args)
     messages = messages_to_send(args, form, args.count)
     with opened(args, zmq.REQ) as socket, Output(args.output, form) as output:

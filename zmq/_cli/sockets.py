@@ -220,9 +220,9 @@ def certificate(path: str) -> tuple[bytes, bytes | None]:
 
 def name_and_password(text: str) -> tuple[str, str]:
     """The two halves of NAME:PASSWORD."""
-    name, colon, password = text.partition(":")
-    if not colon or not name:
-        raise CommandError("a user is given as NAME:PASSWORD")
+    name, _, password = text.partition(":")
+    if not name or not password:
+        raise CommandError("a user is given as NAME:PASSWORD, and neither may be empty")
     return name, password
 
 

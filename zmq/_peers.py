@@ -1,6 +1,6 @@
 """Waiting for peers and subscribers, written once for all flavours.
 
-libzmq tells nobody when a peer has come, but the bundled one counts (bundled/patches/03-count-peers.patch), so this looks again and
+libzmq tells nobody when a peer has come, but the bundled one counts (bundled/patches/04-count-peers.patch), so this looks again and
 again: after one millisecond, then two, up to ten. The steps are a generator that yields what `poll` returns; a flavour whose `poll`
 returns an awaitable gets a coroutine.
 """

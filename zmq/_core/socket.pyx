@@ -32,7 +32,7 @@ from .wait cimport deadline_of
 from ._lib import IPC_PATH_MAX_LEN, strerror
 
 cdef enum:
-    # the options of bundled/patches/03-count-peers.patch
+    # the options of bundled/patches/04-count-peers.patch
     COUNT_PEERS = 0x70790001
     COUNT_SUBSCRIBERS = 0x70790002
 

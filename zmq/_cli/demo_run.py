@@ -3,6 +3,7 @@
     ventilator PUSH --> PULL worker PUSH --> PULL sink        files out, digests back
     members    XPUB <-- SUB worker                            who is there, who shall leave
 
+Both run in one event loop: the sink awaits results, the ventilator sends what there is room for.
 PUSH deals the files out without saying to whom, so nobody knows what a worker holds. Two rules
 keep every result all the same. A worker retires only after the ventilator has paused and every
 result is in: then no queue holds anything. And when a worker was lost, files without a result are
@@ -11,6 +12,7 @@ sent once more; of two results for one file the first counts.
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import contextlib
 import json
@@ -19,6 +21,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 import zmq
+import zmq.asyncio
 
 from .demo_files import Task, map_file
 from .demo_workers import Pool, Worker
@@ -86,23 +89,23 @@ def execute(plan: Plan) -> Report:
             socket.linger = 0
             socket.bind(plan.address(role))
             sockets.append(socket)
-        outbox, inbox, members = sockets
+        outbox, results, members = sockets
         endpoints = [socket.last_endpoint.decode() for socket in sockets]
         pool = Pool(members, endpoints, plan.warn)
         stack.callback(pool.end)
-        return Run(plan, pool, outbox, inbox).execute()
+        return asyncio.run(Run(plan, pool, outbox, results).execute())
 
 
 class Run:
     """One distribution of files over processes."""
 
     def __init__(
-        self, plan: Plan, pool: Pool, outbox: zmq.SyncSocket, inbox: zmq.SyncSocket
+        self, plan: Plan, pool: Pool, outbox: zmq.SyncSocket, results: zmq.SyncSocket
     ) -> None:
         self.plan = plan
         self.pool = pool
         self.outbox = outbox
-        self.inbox = inbox
+        self.inbox = zmq.asyncio.Socket.from_socket(results)
         self.queue = collections.deque(plan.tasks)
         self.in_flight: dict[int, Task] = {}
         self.results: dict[int, Result] = {}
@@ -110,10 +113,10 @@ class Run:
         self.someone_lost = False
         self.progress_at = monotonic()
 
-    def execute(self) -> Report:
+    async def execute(self) -> Report:
         """Begin with half of the workers, add the others, retire one, wait for every result."""
         start = monotonic()
-        poller = zmq.Poller()
+        poller = zmq.asyncio.Poller()
         poller.register(self.inbox, zmq.POLLIN)
         poller.register(self.pool.members, zmq.POLLIN)
         self.pool.grow_to(max(1, self.plan.workers // 2))
@@ -129,18 +132,18 @@ class Run:
             can_send = bool(self.queue) and not drain and self._has_room()
             # POLLOUT only then: the poll would return at once while the window is full.
             poller.register(self.outbox, zmq.POLLOUT if can_send else 0)
-            ready = dict(poller.poll(TICK_MS))
+            ready = dict(await poller.poll(TICK_MS))
             if self.pool.members in ready and self.pool.note_arrivals():
                 self.progress_at = monotonic()
             if self.inbox in ready:
-                self._collect()
+                await self._collect()
             if self.outbox in ready:
                 self._deal()
             self._check_losses()
         seconds = monotonic() - start
         for worker in self.pool.here:
             self.pool.dismiss(worker, "finished")
-        self._check_released()
+        await self._check_released()
         results = [self.results[task.number] for task in self.plan.tasks]
         return Report(results, self.pool.workers, seconds)
 
@@ -183,14 +186,10 @@ class Run:
         # From here libzmq alone holds the array, and so the map, until the bytes are written.
         self.trackers.append(tracker)
 
-    def _collect(self) -> None:
+    async def _collect(self) -> None:
         """Take every result that is there."""
         workers = {worker.name: worker for worker in self.pool.workers}
-        while True:
-            try:
-                message = self.inbox.recv(zmq.DONTWAIT)
-            except zmq.Again:
-                return
+        for message in await self.inbox.recv_many(len(self.plan.tasks)):
             self.progress_at = monotonic()
             answer = json.loads(message)
             task = self.plan.tasks[answer["number"]]
@@ -238,11 +237,14 @@ class Run:
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         return f"no result for {', '.join(names[:5])}{more}"
 
-    def _check_released(self) -> None:
+    async def _check_released(self) -> None:
         """Everything was received, so libzmq must have let go of every map."""
-        deadline = monotonic() + RELEASE_SECONDS
-        try:
+
+        async def released() -> None:
             for tracker in self.trackers:
-                tracker.wait(max(0.0, deadline - monotonic()))
-        except zmq.NotDone:
+                await tracker
+
+        try:
+            await asyncio.wait_for(released(), RELEASE_SECONDS)
+        except asyncio.TimeoutError:
             raise RunFailed("libzmq still holds memory of files that have been received") from None

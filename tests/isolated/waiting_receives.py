@@ -14,8 +14,9 @@ MOST = 1536  # bytes
 
 
 async def main() -> None:
-    async with zmq.asyncio.Context() as context, context.socket(zmq.PULL) as socket:
+    async with zmq.asyncio.Context() as context, context.socket(zmq.PULL) as socket, context.socket(zmq.PUSH) as peer:
         socket.bind("inproc://waiting")
+        peer.connect("inproc://waiting")
         socket.recv()
         gc.collect()
         tracemalloc.start()
@@ -27,9 +28,9 @@ async def main() -> None:
         for future in futures:
             future.cancel()
         del futures, future
-        await asyncio.sleep(0.01)
-        # the queue forgets them when the next one comes
-        socket.recv()
+        # they are forgotten when a message comes by
+        await peer.send_many([b""] * 2)
+        await socket.recv()
         gc.collect()
         left = (tracemalloc.get_traced_memory()[0] - before) / COUNT
         assert left < 20, left

@@ -29,7 +29,7 @@ def current_loop() -> asyncio.AbstractEventLoop:
     except RuntimeError:
         import warnings
 
-        warnings.warn("no event loop is running: use zmq.asyncio from within one", RuntimeWarning, stacklevel=5)
+        warnings.warn("no event loop is running: use zmq.asyncio from within one", RuntimeWarning, stacklevel=6)
     return asyncio.get_event_loop()
 
 
@@ -78,7 +78,15 @@ class LoopReadiness(Turns, Readiness):
         self.fd: int = core.get(SocketOption.FD)
         self.budget = IMMEDIATE_IN_A_ROW
         self.look_due = False
-        watch_fd(loop, self.fd, selectors.EVENT_READ, self.look)
+        self.attach()
+
+    def attach(self) -> None:
+        """Have the loop look whenever the descriptor is readable."""
+        watch_fd(self.loop, self.fd, selectors.EVENT_READ, self.look)
+
+    def detach(self) -> None:
+        """Take the descriptor out of the loop."""
+        unwatch_fd(self.loop, self.fd, selectors.EVENT_READ)
 
     def look(self) -> None:
         self.look_due = False
@@ -104,9 +112,8 @@ class LoopReadiness(Turns, Readiness):
         return running_loop() is self.loop
 
     def leave(self) -> None:
-        """Take the descriptor out of the loop."""
         self.left = True
         self.budget = 0
-        unwatch_fd(self.loop, self.fd, selectors.EVENT_READ)
+        self.detach()
         self._unwatch()
         self.forget()

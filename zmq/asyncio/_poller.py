@@ -29,6 +29,9 @@ class Poller(_BlockingPoller):
 
     __module__ = "zmq.asyncio"
 
+    def _default_loop(self) -> asyncio.AbstractEventLoop:
+        return current_loop()
+
     def poll(self, timeout: float | None = -1) -> Any:
         """Wait until a member is ready.
 
@@ -39,7 +42,7 @@ class Poller(_BlockingPoller):
         Raises:
             As zmq.Poller.poll, at once for members that cannot be polled.
         """
-        loop = current_loop()
+        loop = self._default_loop()
         future = Future(loop=loop)
         ready = zmq_poll(self.sockets, 0)
         if ready or timeout == 0:

@@ -53,6 +53,7 @@ class Socket(AwaitingSocket, _BlockingSocket):
 
     _shadow_sock_made: Any = None
     _listener: Listener | None = None
+    _readiness_class: type[LoopReadiness] = LoopReadiness
 
     def __init__(
         self, context: Any = None, socket_type: int = -1, io_loop: Any = None, _from_socket: Any = None, **kwargs: Any
@@ -83,19 +84,22 @@ class Socket(AwaitingSocket, _BlockingSocket):
             self._shadow_sock_made = _BlockingSocket.shadow(self)
         return self._shadow_sock_made
 
+    def _default_loop(self) -> asyncio.AbstractEventLoop:
+        return current_loop()
+
     def _get_loop(self) -> asyncio.AbstractEventLoop:
         return self._readiness().loop
 
     def _readiness(self) -> LoopReadiness:
         """The waiters of this socket in the running loop."""
-        loop = current_loop()
+        loop = self._default_loop()
         found: LoopReadiness | None = self._here
         if found is None or found.loop is not loop or found.left:
             found = self._handle.readiness
             if found is None or found.loop is not loop or found.left:
                 if found is not None:
                     found.leave()
-                found = self._handle.readiness = LoopReadiness(self, loop)
+                found = self._handle.readiness = self._readiness_class(self, loop)
             self._here = found
         return found
 
@@ -124,7 +128,7 @@ class Socket(AwaitingSocket, _BlockingSocket):
 
     def _failed(self, error: Exception) -> Any:
         """The future of an operation that failed at once."""
-        future = Future(loop=current_loop())
+        future = Future(loop=self._default_loop())
         future.set_exception(error)
         return future
 

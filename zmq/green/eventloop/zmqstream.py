@@ -1,0 +1,18 @@
+"""ZMQStream for sockets of zmq.green, in the process's first loop by default."""
+
+from __future__ import annotations
+
+from ...eventloop import IOLoop
+from ...eventloop import zmqstream as _zmqstream
+
+__all__ = ["ZMQStream"]
+
+
+class ZMQStream(_zmqstream.ZMQStream):
+    """Send and receive messages by callbacks, in an IOLoop; see zmq.eventloop.zmqstream.ZMQStream.
+
+    Args:
+        socket: as there. io_loop: default IOLoop.instance().
+    """
+
+    _default_loop = staticmethod(IOLoop.instance)

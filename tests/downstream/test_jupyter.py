@@ -86,9 +86,11 @@ def test_two_front_ends_see_the_same_output(program: RunProgram) -> None:
     program(
         IN_KERNEL
         + """
+from jupyter_client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 manager, first = start_new_kernel()
-second = manager.client()
+second = BlockingKernelClient(connection_file=manager.connection_file)  # a session of its own
+second.load_connection_file()
 second.start_channels()
 try:
     second.wait_for_ready(timeout=60)

@@ -48,6 +48,7 @@ class Context(_flavour.Context):
     _socket_class = Socket
     _instance = None
     _repr_cls = "zmq.eventloop.future.Context"
+    io_loop: Any = None  # what programs of old read; the running loop is used
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs.pop("io_loop", None) is not None:

@@ -11,6 +11,7 @@ import zmq
 from downstream.running import PREAMBLE, RunProgram
 from helpers import Child, child_process
 
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
@@ -50,7 +51,8 @@ def program(tmp_path: Path, program_environment: dict[str, str]) -> RunProgram:
     """Run a program in a process of its own; it must end well and say so."""
 
     def run(script: str, *args: str, timeout: float = 120) -> Child:
-        with child_process(tmp_path, PREAMBLE + script + '\nprint("program ended well")\n', *args, env=program_environment) as child:
+        whole = PREAMBLE + script + '\nprint("program ended well")\n'
+        with child_process(tmp_path, whole, *args, env=program_environment) as child:
             done = child.finish(timeout)
         assert done.status == 0, done.describe()
         assert done.out.rstrip().endswith("program ended well"), done.describe()

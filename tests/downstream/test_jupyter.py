@@ -199,7 +199,8 @@ async def main():
     http = AsyncHTTPClient()
     while True:
         try:
-            answer = await http.fetch(HTTPRequest(url + "api/kernels", method="POST", body="{}", headers=headers, request_timeout=60))
+            make = HTTPRequest(url + "api/kernels", method="POST", body="{}", headers=headers, request_timeout=60)
+            answer = await http.fetch(make)
             break
         except ConnectionRefusedError:
             assert time.monotonic() < deadline
@@ -210,9 +211,10 @@ async def main():
     for number in range(3):
         sent = uuid.uuid4().hex
         code = f"import zmq, os; assert zmq.__file__ == os.environ['EXPECTED_FILE']; print('answer', {number})"
+        header = {"msg_id": sent, "msg_type": "execute_request", "username": "u", "session": uuid.uuid4().hex, "version": "5.3"}
         await socket.write_message(json.dumps({
             "channel": "shell",
-            "header": {"msg_id": sent, "msg_type": "execute_request", "username": "u", "session": uuid.uuid4().hex, "version": "5.3"},
+            "header": header,
             "parent_header": {}, "metadata": {},
             "content": {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False},
         }))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from helpers import RunChild
+from helpers import RunChild, child_process, wait_until
 
 # libzmq waits for a monitor's reader without end: each of these hung with the GIL held or left an I/O thread stuck
 
@@ -173,3 +178,57 @@ context.term()
 """
     )
     run_child(script, timeout=10).ok()
+
+
+def test_reader_connected_by_another_thread_while_bind_waits_for_it(run_child: RunChild) -> None:
+    script = """
+import threading, zmq
+context = zmq.Context()
+watched = context.socket(zmq.PAIR)
+watched.linger = 0
+watched.monitor("inproc://monitor", zmq.EVENT_LISTENING)
+binding = threading.Thread(target=watched.bind, args=("tcp://127.0.0.1:*",), daemon=True)
+binding.start()
+# a libzmq without the repair waits in it; this one may have dropped the event already
+binding.join(0.3)
+reader = context.socket(zmq.PAIR)
+reader.linger = 0
+reader.connect("inproc://monitor")
+binding.join(10)
+assert not binding.is_alive(), "bind() still waits"
+watched.disable_monitor()
+watched.close(); reader.close(); context.term()
+"""
+    run_child(script).ok()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_leaves_a_bind_that_waits_for_a_reader(tmp_path: Path) -> None:
+    script = """
+import zmq
+context = zmq.Context()
+watched = context.socket(zmq.PAIR)
+watched.monitor("inproc://monitor", zmq.EVENT_LISTENING)
+try:
+    print("go", flush=True)
+    watched.bind("tcp://127.0.0.1:*")
+    print("bound", flush=True)
+    import signal
+    signal.pause()
+except KeyboardInterrupt:
+    watched.close(0); context.term()
+"""
+    with child_process(tmp_path, script) as child:
+        assert child.readline() == "go"
+        child.wait_until_asleep()
+
+        def interrupted() -> bool:
+            child.popen.send_signal(signal.SIGINT)
+            try:
+                child.popen.wait(0.5)
+            except subprocess.TimeoutExpired:
+                return False
+            return True
+
+        wait_until(interrupted, what="the end of bind()")
+        assert child.popen.returncode == 0

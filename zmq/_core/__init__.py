@@ -7,7 +7,15 @@ def _find_compiled() -> None:
     """Let a checkout that is the current directory use the compiled modules of the installed package, which it hides."""
     try:
         import zmq._core._lib
-    except ModuleNotFoundError as error:
+    except ImportError as error:
+        # CPython's words since 3.12, and Cython's
+        if "subinterpreter" in str(error) or "one interpreter per process" in str(error):
+            raise ImportError(
+                "zmq can be imported by one interpreter of a process only, the main one: use threads, or processes"
+                " (concurrent.futures.ProcessPoolExecutor), instead of subinterpreters"
+            ) from error
+        if not isinstance(error, ModuleNotFoundError):
+            raise
         if error.name != "zmq._core._lib":
             raise
         import sys

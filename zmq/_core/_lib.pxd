@@ -60,7 +60,7 @@ cdef int try_bind(void *socket, const char *address) noexcept nogil
 cdef int try_connect(void *socket, const char *address) noexcept nogil
 cdef int try_unbind(void *socket, const char *address) noexcept nogil
 cdef int try_disconnect(void *socket, const char *address) noexcept nogil
-cdef int socket_monitor(void *socket, const char *address, int events) except -1
+cdef int try_socket_monitor(void *socket, const char *address, int events) noexcept nogil
 cdef void socket_monitor_end(void *socket) noexcept nogil
 cdef uint32_t connect_peer(void *socket, const char *address) except 0
 cdef int socket_join(void *socket, const char *group) except -1

@@ -457,10 +457,12 @@ cdef int _tried(int rc) noexcept nogil:
     return -z.zmq_errno() if rc != 0 else 0
 
 
-cdef int socket_monitor(void *socket, const char *address, int events) except -1:
+cdef int try_socket_monitor(void *socket, const char *address, int events) noexcept nogil:
+    cdef int error
     while z.zmq_socket_monitor(socket, address, events) != 0:
-        if z.zmq_errno() != EINTR:
-            return _failed()
+        error = z.zmq_errno()
+        if error != EINTR:
+            return -error
     return 0
 
 

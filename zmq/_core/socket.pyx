@@ -16,8 +16,8 @@ from .buffer cimport get_writable_buffer
 from .context cimport Context
 from .frame cimport Frame, as_group, default_threshold, need_drafts
 from .handle cimport (
-    RECEIVED_MORE, SocketHandle, end_monitored, enter, leave, monitor_begun, pointer_of, read_monitor, take_watcher, wait_ready,
-    watch,
+    RECEIVED_MORE, SocketHandle, end_monitored, enter, hold, leave, let_go, monitor_begun, pointer_of, read_monitor,
+    take_watcher, wait_ready, watch,
 )
 from .life cimport KEEP_LINGER, closed_socket, need_descriptors, socket_adopt, socket_open, socket_shut
 from .libzmq cimport ENOTSUP, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, zmq_msg_t
@@ -65,6 +65,16 @@ cdef int endpoint_failed(int error, bytes address) except -1:
 ctypedef int (*endpoint_call)(void *socket, const char *address) noexcept nogil
 
 
+cdef int call_monitored(SocketHandle handle, void *ptr, endpoint_call call, const char *address) noexcept:
+    """Without the GIL: libzmq may wait for the monitor's reader, whom another thread is about to connect."""
+    cdef int rc
+    hold(handle, ptr, NULL)
+    with nogil:
+        rc = call(ptr, address)
+    let_go(handle)
+    return rc
+
+
 cdef int call_endpoint(SocketHandle handle, endpoint_call call, object address) except -1:
     cdef bytes name = as_address(address)
     cdef void *ptr
@@ -75,7 +85,10 @@ cdef int call_endpoint(SocketHandle handle, endpoint_call call, object address) 
         need_descriptors(2)
     while True:
         ptr = enter(handle)
-        rc = call(ptr, PyBytes_AS_STRING(name))
+        if handle.monitoring:
+            rc = call_monitored(handle, ptr, call, PyBytes_AS_STRING(name))
+        else:
+            rc = call(ptr, PyBytes_AS_STRING(name))
         leave(handle)
         if rc != -EINTR:
             break
@@ -247,12 +260,18 @@ cdef class Socket(OptionHolder):
         """
         cdef bytes name = None if addr is None else as_address(addr)
         cdef const char *address = NULL if name is None else PyBytes_AS_STRING(name)
-        cdef void *ptr = enter(self.handle)
-        try:
-            _lib.socket_monitor(ptr, address, events)
-        finally:
-            leave(self.handle)
-        monitor_begun(self.handle, name)
+        cdef SocketHandle handle = self.handle
+        cdef void *ptr = enter(handle)
+        cdef int rc
+        # as in call_monitored(): to end a monitor is an event of it
+        hold(handle, ptr, NULL)
+        with nogil:
+            rc = _lib.try_socket_monitor(ptr, address, events)
+        let_go(handle)
+        leave(handle)
+        if rc < 0:
+            _lib.fail(-rc)
+        monitor_begun(handle, name)
 
     def join(self, group):
         """Join a group of a DISH socket (draft).

@@ -60,7 +60,7 @@ def fetch(target: Path) -> Path:
     work.mkdir()
     try:
         apt.PrivateApt(work).unpack(target, "openssh-server", "openssh-client", "libnss-wrapper")
-    except Exception as error:
+    except apt.BuildError as error:
         pytest.skip(f"no sshd to test with: {error}")
     return target
 
@@ -82,7 +82,8 @@ def sshd() -> Iterator[Server]:
 def serve(work: Path) -> Iterator[Server]:
     """Set up the server in a directory, and run it."""
     system = fetch(work / "system")
-    user = NOBODY if os.geteuid() == 0 else os.geteuid()
+    root = os.geteuid() == 0
+    user = NOBODY if root else os.geteuid()
     port = free_port()
     home = work / "home"
     (home / ".ssh").mkdir(parents=True)
@@ -95,7 +96,7 @@ def serve(work: Path) -> Iterator[Server]:
     (work / "passwd").write_text(f"tester:x:{user}:{user}::{home}:/bin/sh\n")
     (work / "group").write_text(f"tester:x:{user}:\n")
     (work / "sshd_config").write_text(CONFIG.format(port=port, work=work))
-    if user == NOBODY:
+    if root:
         for path in ("host_key", "authorized_keys"):
             os.chown(work / path, user, user)
     # ssh looks for its files in the home directory that the password database has, whatever HOME says
@@ -116,7 +117,7 @@ def serve(work: Path) -> Iterator[Server]:
         "NSS_WRAPPER_GROUP": str(work / "group"),
     }
     log = work / "sshd.log"
-    ids = {"user": user, "group": user, "extra_groups": []} if user == NOBODY else {}
+    ids = {"user": user, "group": user, "extra_groups": []} if root else {}
     with log.open("w") as output:
         process = subprocess.Popen(
             [system / "usr/sbin/sshd", "-D", "-e", "-f", work / "sshd_config"], env=environment, stderr=output, **ids

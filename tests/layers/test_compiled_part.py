@@ -40,7 +40,7 @@ MAY_NAME = {
     "socket": {
         *("_lib", "libzmq", "buffer", "release", "wait", "handle", "life", "sockopt", "context", "frame", "sending", "receiving"),
     },
-    "awaiting": {"_lib", "libzmq", "handle", "socket", "sending", "receiving"},
+    "awaiting": {"_lib", "libzmq", "handle", "sockopt", "socket", "sending", "receiving"},
     "poll": {"_lib", "libzmq", "wait", "handle", "socket"},
     "proxy": {"_lib", "libzmq", "wait", "handle", "socket"},
 }

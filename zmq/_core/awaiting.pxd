@@ -33,3 +33,4 @@ cdef class Turns:
 cdef class AwaitingSocket(Socket):
     cdef public Turns _here      # of the loop it was used in last
     cdef object _try_receive(self, int kind, Py_ssize_t wanted, int flags, bint copy, bint track)
+    cdef object _await_message(self, Receive receive, Turns here)

@@ -13,10 +13,11 @@ from libc.stdint cimport int64_t
 
 from . cimport _lib
 from .handle cimport RECEIVED_MORE, SocketHandle, enter, leave, take_watcher, watch
-from .libzmq cimport ZMQ_DONTWAIT
+from .libzmq cimport ZMQ_DONTWAIT, ZMQ_RCVTIMEO
 from .receiving cimport TRY, give_back, number_received, receive_batch, receive_frame, receive_parts
 from .sending cimport SHARE_BYTES_FROM, send_at_once, send_frame, send_parts
 from .socket cimport Socket
+from .sockopt cimport get_int
 
 from zmq.error import Again
 
@@ -31,18 +32,24 @@ cdef extern from "Python.h":
     ctypedef struct Type "PyTypeObject":
         PyAsyncMethods *tp_as_async
 
+cdef enum:
+    # in a queue of at most so many, cancelled ones do no harm
+    FEW_WAITERS = 32
+
 cdef enum Kind:
     FRAME, MESSAGE, FRAMES, MESSAGES
 
 cdef object running_loop = None
 cdef object future_class = None
+cdef object received_class = None
 
 
-def use_futures(get_running_loop, type future):
-    """Say what tells the running event loop, and what class a _Done is taken for."""
-    global running_loop, future_class
+def use_futures(get_running_loop, type future, type received):
+    """Say what tells the running event loop, what class a _Done is taken for, and the class of receives that wait."""
+    global running_loop, future_class, received_class
     running_loop = get_running_loop
     future_class = future
+    received_class = received
 
 
 cdef object error_named(str name, str text):
@@ -338,12 +345,31 @@ cdef class AwaitingSocket(Socket):
         except Exception as error:
             return self._failed(error)
         if received is None:
-            return self._failed(Again()) if flags & ZMQ_DONTWAIT else self._wait_to_receive(receive, here)
+            return self._failed(Again()) if flags & ZMQ_DONTWAIT else self._await_message(receive, here)
         if kind == FRAME or kind == MESSAGE:
             here.budget -= 1
         else:
             here.spend(len(received))
         return done_with(here.loop, received, receive)
+
+    cdef object _await_message(self, Receive receive, Turns here):
+        """The future of a receive that has just found nothing."""
+        cdef int timeout = -1
+        get_int(self.handle, ZMQ_RCVTIMEO, &timeout)
+        future = received_class(loop=here.loop)
+        future._receive = receive
+        if timeout >= 0:
+            future.expire_in(timeout)
+        if len(here.receivers) < FEW_WAITERS:
+            here.receivers.append((future, receive))
+        else:
+            here.enqueue(here.receivers, future, receive)
+        if here.senders:
+            here.look()
+        else:
+            take_watcher(self.handle)
+            watch(self.handle, here.look_soon)
+        return future
 
     def recv(self, int flags=0, bint copy=True, bint track=False):
         return self._try_receive(FRAME, 1, flags, copy, track)

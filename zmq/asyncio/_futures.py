@@ -54,8 +54,6 @@ class Future(asyncio.Future):  # type: ignore[type-arg]  # typeshed's is generic
             self._timer = None
 
 
-use_futures(asyncio._get_running_loop, Future)
-
 _await_future = asyncio.Future.__await__
 _result_of = asyncio.Future.result
 
@@ -131,3 +129,6 @@ class SentMany(Future):
 
     def _expire(self, result: Any) -> None:
         super()._expire(self.sent or None)
+
+
+use_futures(asyncio._get_running_loop, Future, Received)

@@ -81,8 +81,6 @@ class ZMQStream:
     setsockopt_unicode: Callable[..., None]
     getsockopt_unicode: Callable[..., str]
 
-    _default_loop = staticmethod(IOLoop.current)
-
     def __init__(self, socket: Any, io_loop: Any = None) -> None:
         if isinstance(socket, _AsyncioSocket):
             warnings.warn(
@@ -104,6 +102,10 @@ class ZMQStream:
         self._sender: _Turn | None = None
         self._handling = False
         self._readiness = readiness_of(socket, self.io_loop)
+
+    @staticmethod
+    def _default_loop() -> Any:
+        return IOLoop.current()
 
     # ---------------------------------------------------------------- callbacks
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...eventloop import IOLoop
 from ...eventloop import zmqstream as _zmqstream
 
@@ -15,4 +17,6 @@ class ZMQStream(_zmqstream.ZMQStream):
         socket: as there. io_loop: default IOLoop.instance().
     """
 
-    _default_loop = staticmethod(IOLoop.instance)
+    @staticmethod
+    def _default_loop() -> Any:
+        return IOLoop.instance()

@@ -25,6 +25,7 @@ class SelectorThread:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._lock = threading.Lock()
+        self._stopped = False
         self._callbacks: dict[tuple[int, int], Callable[[], None]] = {}
         self._waker, self._wakened = socket.socketpair()
         self._waker.setblocking(False)
@@ -42,19 +43,25 @@ class SelectorThread:
         self._wake()
 
     def remove(self, fd: int, event: int) -> bool:
-        """Stop watching; whether it was watched."""
+        """Stop watching; whether anything is left to watch."""
         with self._lock:
-            found = self._callbacks.pop((fd, event), None)
+            self._callbacks.pop((fd, event), None)
+            left = bool(self._callbacks)
         self._wake()
-        return found is not None
+        return left
+
+    def stop(self) -> None:
+        """End the thread, which need not wait for the end of its loop."""
+        self._stopped = True
+        self._wake()
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # full: it is awake already
+        with contextlib.suppress(OSError):  # full: it is awake already; closed: it has ended
             self._waker.send(b"w")
 
     def _run(self) -> None:
         handled = threading.Event()
-        while not self._loop.is_closed():
+        while not self._stopped and not self._loop.is_closed():
             with selectors.DefaultSelector() as selector:
                 selector.register(self._wakened, selectors.EVENT_READ)
                 with self._lock:

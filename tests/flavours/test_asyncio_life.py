@@ -733,3 +733,18 @@ def test_selector_threads_end_with_their_loops(apair: Pair) -> None:
 
     LoopRunner("noreader")(main)
     wait_until(lambda: threads() == 0, what="threads ended")
+
+
+def test_selector_threads_end_with_their_last_socket(apair: Pair) -> None:
+    """Long before the loop does, and another one begins with the next socket."""
+
+    async def main() -> None:
+        for _ in range(3):
+            a, b = apair()
+            await soon(asyncio.gather(b.recv(), a.send(b"")))
+            (thread,) = [thread for thread in threading.enumerate() if thread.name == "zmq-selector"]
+            a.close()
+            b.close()
+            await until(lambda thread=thread: not thread.is_alive(), deadline=0.9)
+
+    LoopRunner("noreader")(main)

@@ -59,6 +59,7 @@ def own_classes() -> None:
     assert_type(MyContext().socket(zmq.PUB), MySocket)
     assert_type(zmq.Context().socket(zmq.PUB, MySocket), MySocket)
     assert_type(MyContext.instance(), MyContext)
+    assert_type(zmq.asyncio.Context().socket(zmq.PUSH, socket_class=zmq.Socket), zmq.Socket[bytes])
 
 
 def annotated(context: zmq.SyncContext, socket: zmq.SyncSocket) -> None:

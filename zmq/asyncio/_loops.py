@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from .._core.awaiting import Turns
@@ -58,11 +59,12 @@ def unwatch_fd(loop: asyncio.AbstractEventLoop, fd: int, event: int) -> None:
         return
     thread = _selector_threads.get(loop)
     if thread is not None:
-        thread.remove(fd, event)
-    elif event == selectors.EVENT_READ:
-        loop.remove_reader(fd)
-    else:
-        loop.remove_writer(fd)
+        if not thread.remove(fd, event):
+            thread.stop()
+            del _selector_threads[loop]
+        return
+    with suppress(NotImplementedError):  # nothing was left to watch, so the thread has ended
+        (loop.remove_reader if event == selectors.EVENT_READ else loop.remove_writer)(fd)
 
 
 class LoopReadiness(Turns, Readiness):

@@ -125,6 +125,17 @@ def drain(socket: zmq.SyncSocket) -> list[list[bytes]]:
     return messages
 
 
+def counts_peers() -> bool:
+    """Whether libzmq counts peers: the bundled one does, unless it was built without its patches."""
+    with zmq.Context() as context, context.socket(zmq.PUB) as probe:
+        try:
+            probe.wait_connected(0)
+        except zmq.ZMQError as error:
+            assert error.errno == zmq.ENOTSUP
+            return False
+        return True
+
+
 def join_subscription(pub: zmq.SyncSocket, sub: zmq.SyncSocket, topic: bytes = b"") -> None:
     """Subscribe, then publish probes until one arrives; nothing is left over."""
     sub.setsockopt(zmq.SUBSCRIBE, topic)

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zmq.monitor import Monitor, MonitorEvent
 
-from helpers import Background, MakeSocket, RunChild, bind_any, wait_until, wait_until_blocked
+from helpers import Background, MakeSocket, RunChild, bind_any, counts_peers, wait_until, wait_until_blocked
 
 
 def until(monitor: Monitor, last: zmq.Event) -> list[MonitorEvent]:
@@ -189,6 +189,14 @@ def test_a_forgotten_monitor_ends(socket: MakeSocket) -> None:
     gc.collect()
     assert bind_any(server, "tcp")
     assert server._handle.hub.ended
+
+
+@pytest.mark.skipif(counts_peers(), reason="the bundled libzmq counts peers")
+@pytest.mark.parametrize("wait", ["wait_connected", "wait_subscribers"])
+def test_waiting_for_peers_of_an_installed_libzmq(socket: MakeSocket, wait: str) -> None:
+    with pytest.raises(zmq.ZMQError, match=r"ZMQ_PREFIX=bundled.*monitor_events") as caught:
+        getattr(socket(zmq.PUB), wait)()
+    assert caught.value.errno == zmq.ENOTSUP
 
 
 def test_closed_socket(socket: MakeSocket) -> None:

@@ -11,24 +11,19 @@ import pytest
 import zmq
 import zmq.asyncio
 
-from helpers import Background, MakeSocket, bind_any, endpoint_of, fresh_inproc, wait_until, wait_until_blocked
+from helpers import (
+    Background,
+    MakeSocket,
+    RunChild,
+    bind_any,
+    counts_peers,
+    endpoint_of,
+    fresh_inproc,
+    wait_until,
+    wait_until_blocked,
+)
 
-
-def counts() -> bool:
-    """Whether libzmq counts peers: the bundled one does, unless it was built without its patches."""
-    with zmq.Context() as context, context.socket(zmq.PUB) as probe:
-        try:
-            return probe.wait_connected(0) == 0  # type: ignore[no-any-return]
-        except zmq.ZMQError as error:
-            assert error.errno == zmq.ENOTSUP
-            assert "ZMQ_PREFIX=bundled" in str(error)
-            with pytest.raises(zmq.ZMQError, match="ZMQ_PREFIX=bundled"):
-                probe.wait_subscribers()
-            return False
-
-
-needs_counts = pytest.mark.skipif(not counts(), reason="an installed libzmq does not count peers")
-pytestmark = needs_counts
+pytestmark = pytest.mark.skipif(not counts_peers(), reason="an installed libzmq does not count peers")
 
 NETWORK = ("ipc", "tcp") if zmq.has("ipc") else ("tcp",)
 
@@ -274,3 +269,70 @@ def test_awaiting_ends_with_the_socket(end: str) -> None:
         context.term()
 
     asyncio.run(main())
+
+
+OTHER_FLAVOURS = {
+    "green": """
+import gevent, zmq.green as zmq
+context = zmq.Context()
+pub, sub = context.socket(zmq.PUB), context.socket(zmq.SUB)
+heard, turns = [], []
+events = pub.monitor_events()
+listening = gevent.spawn(lambda: heard.extend(event.event.name for event in events))
+def turn():
+    while True:
+        turns.append(1)
+        gevent.sleep(0.001)
+turning = gevent.spawn(turn)
+pub.bind("tcp://127.0.0.1:*")
+sub.subscribe("x")
+sub.connect(pub.last_endpoint)
+assert pub.wait_subscribers("x", timeout=5000) == sub.wait_connected(timeout=5000) == 1
+try:
+    pub.wait_subscribers("x", 2, timeout=60)
+except zmq.Again as error:
+    assert "1 of 2" in str(error)
+assert len(turns) > 5, "the other greenlets stood still"
+pub.close()
+listening.join(5)
+turning.kill()
+assert heard[0] == "LISTENING" and heard[-1] == "MONITOR_STOPPED", heard
+sub.close()
+context.term()
+""",
+    "anyio": """
+import sys, anyio, zmq, zmq.anyio
+async def main():
+    async with zmq.anyio.Context() as context:
+        pub, sub = context.socket(zmq.PUB), context.socket(zmq.SUB)
+        heard = []
+        events = pub.monitor_events()
+        pub.bind("tcp://127.0.0.1:*")
+        sub.subscribe("x")
+        sub.connect(pub.last_endpoint)
+        assert await pub.wait_subscribers("x", timeout=5000) == await sub.wait_connected(timeout=5000) == 1
+        try:
+            await pub.wait_subscribers("x", 2, timeout=60)
+        except zmq.Again as error:
+            assert "1 of 2" in str(error)
+        with anyio.move_on_after(0.03) as scope:
+            await pub.wait_connected(2)
+        assert scope.cancelled_caught
+        async def listen():
+            async for event in events:
+                heard.append(event.event.name)
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as group:
+                group.start_soon(listen)
+                await anyio.sleep(0.01)
+                pub.close()
+        assert heard[0] == "LISTENING" and heard[-1] == "MONITOR_STOPPED", heard
+        sub.close()
+anyio.run(main, backend=sys.argv[1])
+""",
+}
+
+
+@pytest.mark.parametrize(("flavour", "backend"), [("green", ""), ("anyio", "asyncio"), ("anyio", "trio")])
+def test_other_flavours(run_child: RunChild, flavour: str, backend: str) -> None:
+    run_child(OTHER_FLAVOURS[flavour], backend, timeout=20).ok()

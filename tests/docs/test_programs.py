@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import RunChild
+from helpers import RunChild, counts_peers
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = [DOCS / name for name in ("security.md", "monitors.md")]
@@ -25,4 +25,6 @@ def programs() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("name", "program"), programs(), ids=[name for name, _ in programs()])
 def test_program_runs(run_child: RunChild, name: str, program: str) -> None:
+    if "wait_" in program and not counts_peers():
+        pytest.skip("an installed libzmq does not count peers")
     run_child(program, options=["-W", "error"]).ok()

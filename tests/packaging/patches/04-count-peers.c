@@ -16,8 +16,10 @@
 
 static int peers(void *socket)
 {
-    int number = -1;
-    size_t size = sizeof number;
+    int number = -1, events;
+    size_t size = sizeof events;
+    /* a disconnection goes on in the socket's next call */
+    zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size);
     return zmq_getsockopt(socket, 0x70790001, &number, &size) == 0 ? number : -1;
 }
 

@@ -5,12 +5,16 @@ This file is checked, never run.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zmq
 import zmq.asyncio
+import zmq.auth
 from typing_extensions import assert_type
+from zmq.auth.thread import ThreadAuthenticator
+from zmq.monitor import Monitor, MonitorEvent
 from zmq.utils import jsonapi
 
 
@@ -181,6 +185,40 @@ async def awaiting(address: int, blocking: zmq.SyncSocket) -> None:
     poller.register(socket, zmq.POLLIN)
     ready: list[tuple[Any, int]] = await poller.poll(100)
     print(ready)
+
+
+async def peers(context: zmq.Context[zmq.Socket[bytes]], inner: zmq.asyncio.Context) -> None:
+    pub = context.socket(zmq.PUB)
+    count: int = pub.wait_connected(2, timeout=100) + pub.wait_subscribers(b"x", 1, 0.5)
+    for event in pub.monitor_events(zmq.EVENT_ACCEPTED | zmq.EVENT_CONNECTED):
+        assert_type(event, MonitorEvent)
+        assert_type(event.event, zmq.Event)
+        assert_type(event.peer, str | None)
+    assert_type(pub.monitor_events().get(10), MonitorEvent | None)
+    waiting = inner.socket(zmq.XPUB)
+    count += await waiting.wait_subscribers("x")
+    async with waiting.monitor_events() as events:
+        assert_type(events, Monitor)
+        async for event in events:
+            assert_type(event.interval, int | None)
+    print(count)
+
+
+async def check(key: str) -> bool:
+    return key == ""
+
+
+def authentication(context: zmq.Context[zmq.Socket[bytes]], certificates: Path) -> None:
+    with context.auth(allow=[b"key"]) as guard:
+        assert_type(guard.is_alive(), bool)
+    context.auth(check, addresses=["10.0.0.0/8"]).stop()
+    context.auth(passwords={"user": "password"}).stop()
+    assert_type(zmq.auth.load_certificate(certificates), tuple[bytes, bytes | None])
+    assert_type(zmq.auth.create_certificates(certificates, "name"), tuple[str, str])
+    auth = ThreadAuthenticator(context)
+    auth.configure_curve(domain="*", location=zmq.auth.CURVE_ALLOW_ANY)
+    auth.allow("127.0.0.1")
+    auth.start()
 
 
 def errors() -> None:

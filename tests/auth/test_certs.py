@@ -83,7 +83,6 @@ def watch(event, args):
         raise SystemExit("permissions are changed afterwards")
 place = tempfile.mkdtemp()
 sys.addaudithook(watch)
-real = os.write
 zmq.auth.create_certificates(place, "me")
 assert len(opened) == 2, opened
 assert stat.S_IMODE(os.stat(place + "/me.key_secret").st_mode) == 0o600

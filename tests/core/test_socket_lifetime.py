@@ -327,3 +327,29 @@ def test_overridden_methods_are_called(ctx: zmq.SyncContext) -> None:
         loud.connect(name)
         loud.send_string("hey")
         assert plain.recv() == b"hey!"
+
+
+def test_sockets_collected_in_cycles_give_their_places_back(run_child: RunChild) -> None:
+    # of a class without the finalizer that closes: else nothing is left to do when the cycle is broken
+    script = """
+        import gc, zmq
+
+        class Quiet(zmq.Socket):
+            def __del__(self):
+                pass
+
+        class Link:
+            pass
+
+        context = zmq.Context()
+        context.set(zmq.MAX_SOCKETS, 50)
+        for _ in range(200):
+            link = Link()
+            socket = context.socket(zmq.PAIR, socket_class=Quiet)
+            link.handle = socket._handle
+            socket._handle.readiness = link
+            del link, socket
+            gc.collect()
+        context.term()
+    """
+    run_child(script).ok()

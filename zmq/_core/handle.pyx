@@ -18,7 +18,7 @@ from _weakref import ref
 from libc.errno cimport ENOTSOCK
 from libc.stdint cimport int64_t
 from cpython.exc cimport PyErr_CheckSignals
-from cython cimport critical_section
+from cython cimport critical_section, no_gc_clear
 
 from . cimport _lib
 from .libzmq cimport ZMQ_RCVHWM, zmq_pollitem_t
@@ -165,6 +165,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+@no_gc_clear  # its end needs the context and whom it monitors; a cycle always goes through an object of Python's as well
 cdef class SocketHandle:
     def __dealloc__(self):
         # never waits for a peer: libzmq's reaper thread sends what lingers

@@ -10,7 +10,7 @@ import pytest
 
 HERE = Path(__file__).parent
 LIMIT = 240.0
-SCRIPTS = ("send_recv_flat.py", "sockets_flat.py", "zero_copy_flat.py", "waiting_receives.py")
+SCRIPTS = ("auth_and_events_flat.py", "send_recv_flat.py", "sockets_flat.py", "zero_copy_flat.py", "waiting_receives.py")
 
 
 @pytest.mark.timeout(LIMIT + 30)

@@ -120,6 +120,38 @@ def test_a_tracker_comes_from_a_send_that_waited(gctx: zmq.green.Context) -> Non
     tracker.wait(5)
 
 
+@pytest.mark.parametrize("multipart", [False, True])
+def test_a_greenlet_waits_for_what_another_one_holds(green: GreenPair, multipart: bool) -> None:
+    left, right = green()
+    block = bytearray(200_000)
+    if multipart:
+        tracker = left.send_multipart([b"small", block], copy=False, track=True)
+        frames = right.recv_multipart(copy=False)
+    else:
+        tracker = left.send(block, copy=False, track=True)
+        frames = [right.recv(copy=False)]
+    assert isinstance(tracker, zmq.MessageTracker)
+    with pytest.raises(zmq.NotDone):
+        tracker.wait(0.02)
+    with gevent.Timeout(0.02, False):
+        tracker.wait()
+    waiting = [started(tracker.wait), started(tracker.wait, 5)]
+    assert not any(greenlet.ready() for greenlet in waiting)
+    frames.clear()
+    finish(*waiting)
+    assert tracker.done
+    tracker.wait(0)
+
+
+def test_trackers_keep_their_identity(green: GreenPair) -> None:
+    left, _right = green()
+    frame = zmq.Frame(bytearray(100_000), track=True)
+    assert left.send(frame, copy=False, track=True) is frame.tracker
+    assert left.send(b"small", copy=False, track=True) is zmq._FINISHED_TRACKER
+    assert left.send(b"copied") is None
+    assert left.send_multipart([b"a", frame], copy=False) is frame.tracker
+
+
 def test_dontwait_raises_again_and_never_switches(green: GreenPair) -> None:
     left, right = green()
     ran: list[int] = []

@@ -1,7 +1,7 @@
 """zmq.green: ``import zmq.green as zmq`` in a program of gevent's. What waits lets other greenlets run.
 
-Context, Socket, Poller, select, zmq_poll, proxy and device are gevent's; everything else is zmq's own. proxy_steerable() and
-MessageTracker.wait() block the whole thread.
+Context, Socket, Poller, select, zmq_poll, proxy and device are gevent's, and the trackers that sends return; everything else is
+zmq's own. proxy_steerable() blocks the whole thread.
 """
 
 from __future__ import annotations

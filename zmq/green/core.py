@@ -14,6 +14,7 @@ from ..constants import Errno, Flag, PollEvent, SocketOption
 from ..error import Again, ZMQError
 from ..sync import Socket as _BlockingSocket
 from ._hub import IMMEDIATE_IN_A_ROW, HubReadiness, ManyReceiver, Receiver, Waiter, readiness_of
+from ._tracker import for_greenlets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -133,11 +134,12 @@ class Socket(_BlockingSocket):
         if here is not None and here.budget and not here.senders:
             here.budget -= 1
             try:
-                return _send(self, data, flags | DONTWAIT, copy, track, routing_id, group)
+                return for_greenlets(_send(self, data, flags | DONTWAIT, copy, track, routing_id, group), data)
             except Again:
                 if flags & DONTWAIT:
                     raise
-        return self._transmit(partial(_send, self, data, flags | DONTWAIT, copy, track, routing_id, group), flags)
+        operation = partial(_send, self, data, flags | DONTWAIT, copy, track, routing_id, group)
+        return for_greenlets(self._transmit(operation, flags), data)
 
     def send_multipart(
         self,
@@ -149,7 +151,8 @@ class Socket(_BlockingSocket):
         group: Any = None,
         **kwargs: Any,
     ) -> Any:
-        return self._transmit(partial(_send_multipart, self, msg_parts, flags | DONTWAIT, copy, track, routing_id, group), flags)
+        operation = partial(_send_multipart, self, msg_parts, flags | DONTWAIT, copy, track, routing_id, group)
+        return for_greenlets(self._transmit(operation, flags), msg_parts[-1] if not track else None)
 
     def recv_many(self, n: int, flags: int = 0, copy: bool = True, multipart: bool = False) -> Any:
         if n < 1:

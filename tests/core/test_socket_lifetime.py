@@ -344,8 +344,8 @@ def test_sockets_collected_in_cycles_give_their_places_back(run_child: RunChild)
         context = zmq.Context()
         context.set(zmq.MAX_SOCKETS, 50)
         for _ in range(200):
-            link = Link()
             socket = context.socket(zmq.PAIR, socket_class=Quiet)
+            link = Link()  # after it, so that the collector comes by the socket's handle first
             link.handle = socket._handle
             socket._handle.readiness = link
             del link, socket

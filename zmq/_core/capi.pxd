@@ -9,8 +9,8 @@ cdef extern from *:
     #ifndef PYZMQ_CAPI_TYPES
     #define PYZMQ_CAPI_TYPES
     #ifdef _WIN32
-    #include <winsock2.h>
-    typedef SOCKET pyzmq_fd_t;
+    #include <stdint.h>
+    typedef uintptr_t pyzmq_fd_t; /* SOCKET */
     #else
     typedef int pyzmq_fd_t;
     #endif

@@ -72,8 +72,9 @@ class Run(Protocol):
 class LoopRunner:
     """Runs coroutines, each in a loop of its own; anything that a loop reports is a failure."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, limit: float = LIMIT) -> None:
         self.kind = kind
+        self.limit = limit
         self.reports: list[dict[str, Any]] = []
 
     def __call__(self, function: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
@@ -93,10 +94,10 @@ class LoopRunner:
 
     async def _limited(self, function: Callable[..., Coroutine[Any, Any, T]], args: tuple[Any, ...]) -> T:
         task = asyncio.ensure_future(function(*args))
-        done, _ = await asyncio.wait([task], timeout=LIMIT)
+        done, _ = await asyncio.wait([task], timeout=self.limit)
         if not done:
             where = "".join(map(str, task.get_stack()))
-            raise AssertionError(f"not done within {LIMIT} s: {task} {where}")
+            raise AssertionError(f"not done within {self.limit} s: {task} {where}")
         return task.result()
 
 

@@ -17,7 +17,6 @@ import zmq.asyncio
 
 from flavours.conftest import Pair
 from flavours.loops import Run, soon, turns, until
-from helpers import bind_any
 
 SCALE = float(os.environ.get("ZMQ_TEST_SCALE", "1"))
 
@@ -432,106 +431,5 @@ def test_cancelled_send_is_whole_or_not_at_all(run: Run, apair: Pair) -> None:
         await turns(10)
         collecting.cancel()
         assert received == sent
-
-    run(main)
-
-
-STORM = max(500, int(20_000 * SCALE))
-PEERS = 4
-
-
-@pytest.mark.parametrize("transport", ["inproc", "tcp"])
-@pytest.mark.timeout(120)
-def test_storm(run: Run, apair: Pair, transport: str) -> None:
-    """Random cancellations in every way, of every method, over several peers with numbered messages, some of them large."""
-
-    async def main() -> None:
-        chance = random.Random(11)
-        sink = apair.socket(zmq.PULL, rcvhwm=50)
-        address = bind_any(sink, transport)
-        sources = [apair.socket(zmq.PUSH, sndhwm=50) for _ in range(PEERS)]
-        for source in sources:
-            source.connect(address)
-        stop = False
-        sent = [0] * PEERS
-        received: list[list[int]] = [[] for _ in range(PEERS)]
-
-        async def produce(peer: int) -> None:
-            while not stop:
-                size = chance.choice((0, 0, 0, 10, 300, 40_000, 200_000 if chance.random() < 0.1 else 0))
-                frames = [b"%d %d" % (peer, sent[peer]), bytes(size)]
-                future = sources[peer].send_multipart(frames, copy=chance.random() < 0.5)
-                if chance.random() < 0.1:
-                    await asyncio.sleep(0)
-                    if future.cancel():
-                        continue
-                await future
-                sent[peer] += 1
-                if chance.random() < 0.2:
-                    await asyncio.sleep(0)
-
-        def note(frames: list[Any]) -> None:
-            assert len(frames) == 2, len(frames)
-            peer, number = map(int, (frames[0].bytes if isinstance(frames[0], zmq.Frame) else frames[0]).split())
-            received[peer].append(number)
-
-        async def receive() -> None:
-            kind = chance.randrange(4)
-            if kind == 0:
-                note(await sink.recv_multipart())
-            elif kind == 1:
-                note(await sink.recv_multipart(copy=False))
-            elif kind == 2:
-                await sink.recv_serialized(note)
-            else:
-                async for frames in sink.iter_multipart():
-                    note(frames)
-                    break
-
-        cancelled = 0
-
-        async def attempt() -> bool:
-            # timers are slow: they wait a millisecond at least
-            how = chance.choices(range(4), (2, 2, 48, 48))[0]
-            if how == 0:
-                try:
-                    await asyncio.wait_for(receive(), chance.random() * 0.0005)
-                except asyncio.TimeoutError:
-                    return True
-                return False
-            task = asyncio.ensure_future(receive())
-            if how == 1:
-                asyncio.get_running_loop().call_later(chance.random() * 0.0003, task.cancel)
-            elif how == 2:
-                await turns(chance.randrange(4))
-                task.cancel()
-            else:
-                await turns(chance.randrange(2))
-                if chance.random() < 0.01:
-                    time.sleep(0.0005)
-                asyncio.get_running_loop().call_soon(task.cancel)
-            try:
-                await task
-            except asyncio.CancelledError:
-                return True
-            return False
-
-        producing = [asyncio.ensure_future(produce(peer)) for peer in range(PEERS)]
-        end = time.monotonic() + 10 * max(SCALE, 0.2)
-        while cancelled < STORM and time.monotonic() < end:
-            cancelled += await attempt()
-        stop = True
-        draining = asyncio.ensure_future(drain_into(note, sink))
-        await soon(asyncio.gather(*producing), 10)
-        await until(lambda: [len(numbers) for numbers in received] == sent or not any(producing), 10, "everything received")
-        draining.cancel()
-        assert cancelled > STORM / 10, cancelled  # the time is over on slow machines
-        for numbers, count in zip(received, sent, strict=True):
-            assert numbers == list(range(count))
-        assert await sink.poll(10) == 0
-
-    async def drain_into(note: Callable[[list[Any]], None], sink: Any) -> None:
-        while True:
-            note(await sink.recv_multipart())
 
     run(main)

@@ -23,11 +23,10 @@ import zmq.anyio
 import zmq.asyncio
 
 from conftest import end_context
-from flavours.loops import LOOP_PARAMS, LoopRunner
+from flavours.loops import LIMIT, LOOP_PARAMS, LoopRunner
 from helpers import Background, bind_any, wait_until, wait_until_blocked
 
-#: Seconds that a whole test may take, and a single operation of it.
-LIMIT = 20.0
+#: Seconds that a single operation of a test may take.
 SOON = 5.0
 
 Main = Callable[..., Coroutine[Any, Any, Any]]
@@ -60,6 +59,7 @@ class World(ABC):
     def __init__(self, name: str, module: Any) -> None:
         self.name = name
         self.module = module
+        self.limit = LIMIT
         self.made: list[Any] = []
         self.context: Any = None
 
@@ -210,7 +210,7 @@ class Gevent(World):
     def run(self, main: Main, *args: Any) -> Any:
         import gevent
 
-        with gevent.Timeout(LIMIT):
+        with gevent.Timeout(self.limit):
             return run_through(main(self, *args))
 
     async def get(self, result: Any) -> Any:
@@ -266,7 +266,7 @@ class Asyncio(World):
         self.loop = loop
 
     def run(self, main: Main, *args: Any) -> Any:
-        return LoopRunner(self.loop)(main, self, *args)
+        return LoopRunner(self.loop, self.limit)(main, self, *args)
 
     async def get(self, result: Any) -> Any:
         return await asyncio.wait_for(result, SOON)
@@ -349,7 +349,7 @@ class Anyio(World):
     def run(self, main: Main, *args: Any) -> Any:
         async def limited() -> Any:
             async with anyio.create_task_group() as self.group:
-                with anyio.fail_after(LIMIT):
+                with anyio.fail_after(self.limit):
                     result = await main(self, *args)
                 self.group.cancel_scope.cancel()
             return result

@@ -22,6 +22,7 @@ from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 from ._awaited import SendMany, Stream, frames_of, frames_of_many
 from ._context import Context as _Context
 from ._core.poll import zmq_poll
+from ._core.release import set_tracker_awaiter
 from ._core.socket import Socket as _CoreSocket
 from ._poller import Poller as _BlockingPoller
 from .codecs import filler
@@ -136,17 +137,20 @@ class _ReceiverOfMany(_Receiver):
         return frames_of_many(self.result, self._continued)
 
 
+def _runs_trio() -> bool:
+    return type(current_token().native_token).__module__.startswith("trio.")
+
+
 def _new_readiness(socket: _CoreSocket) -> Any:
     """The waiters of a socket in the event loop that runs."""
-    loop: Any = current_token().native_token
-    if type(loop).__module__.startswith("trio."):
+    if _runs_trio():
         from ._trio_readiness import TrioReadiness
 
         return TrioReadiness(socket, IMMEDIATE_IN_A_ROW)
     # in one event loop of asyncio the sockets of zmq.asyncio and ours have their waiters in common
     from .asyncio import LoopReadiness
 
-    return LoopReadiness(socket, loop)
+    return LoopReadiness(socket, current_token().native_token)  # type: ignore[arg-type]  # a loop of asyncio
 
 
 # ---------------------------------------------------------------- sockets
@@ -394,6 +398,19 @@ class _Loaded(_Coroutine):
 
     def close(self) -> None:
         self._recvd.close()
+
+
+async def _released(tracker: Any) -> None:
+    """Return when a MessageTracker is done."""
+    if _runs_trio():
+        await anyio.to_thread.run_sync(tracker.wait, abandon_on_cancel=True)
+    else:
+        from .asyncio import released
+
+        await released(tracker)
+
+
+set_tracker_awaiter(_released)
 
 
 class Context(_Context[Socket]):

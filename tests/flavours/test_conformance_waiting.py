@@ -349,6 +349,67 @@ def test_outlives_its_event_loop(world: World) -> None:
         world(main, number)
 
 
+# ---------------------------------------------------------------- trackers, peers, events
+
+
+@awaiting
+def test_awaited_tracker(world: World) -> None:
+    async def main(w: World) -> None:
+        a, b = w.pair(transport="tcp")
+        await w.get(a.send(b""))
+        await w.get(b.recv())
+        for waits in (False, True):
+            tracker = await w.get(a.send(bytearray(BIG), copy=False, track=True))
+
+            async def released(tracker: Any = tracker) -> None:
+                await tracker
+
+            waiting = w.start(released)
+            if not waits:
+                waiting.cancel()
+                await w.until(waiting.done)
+            await w.get(b.recv())
+            if waits:
+                await waiting.result()
+                assert tracker.done
+
+    world(main)
+
+
+@everywhere
+def test_peers(world: World) -> None:
+    async def main(w: World) -> None:
+        pub, sub = w.socket(zmq.XPUB), w.socket(zmq.SUB)
+        events: list[Any] = []
+
+        async def follow() -> None:
+            if w.awaits:
+                async for event in monitor:
+                    events.append(event.event)
+            else:
+                for event in monitor:
+                    events.append(event.event)
+
+        monitor = sub.monitor_events()
+        following = w.start(follow)
+        sub.connect(bind_any(pub, "tcp"))
+        sub.subscribe(b"a")
+        try:
+            assert await w.get(pub.wait_connected(1, 4000)) == 1
+        except zmq.ZMQError as error:
+            assert error.errno == zmq.ENOTSUP  # not the bundled libzmq
+        else:
+            assert await w.get(pub.wait_subscribers(b"abc", 1, 4000)) == 1
+            with pytest.raises(zmq.Again):
+                await w.get(pub.wait_subscribers(b"b", 1, 10))
+        await w.until(lambda: zmq.EVENT_CONNECTED in events)
+        monitor.close()
+        if w.shares:
+            following.cancel()
+
+    world(main)
+
+
 # ---------------------------------------------------------------- the same everywhere
 
 FLAVOURS = [zmq.asyncio, zmq.anyio, zmq.green]

@@ -210,14 +210,20 @@ class Gevent(World):
     def run(self, main: Main, *args: Any) -> Any:
         import gevent
 
-        with gevent.Timeout(self.limit):
-            return run_through(main(self, *args))
+        self.greenlets: list[Any] = []
+        try:
+            with gevent.Timeout(self.limit):
+                return run_through(main(self, *args))
+        finally:
+            gevent.killall(self.greenlets)
 
     async def get(self, result: Any) -> Any:
         return result
 
     def start(self, function: Main, *args: Any) -> Greenlet:
-        return Greenlet(function, args)
+        task = Greenlet(function, args)
+        self.greenlets = [one for one in self.greenlets if not one.ready()] + [task.greenlet]
+        return task
 
     async def pause(self, seconds: float) -> None:
         import gevent

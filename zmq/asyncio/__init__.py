@@ -7,10 +7,10 @@ gets it.
 
 from __future__ import annotations
 
-from . import _trackers  # makes a MessageTracker awaitable
 from ._legacy import ProactorSelectorThreadWarning, ZMQEventLoop, install
 from ._loops import LoopReadiness as LoopReadiness
 from ._poller import Poller
 from ._socket import Context, Socket
+from ._trackers import released as released
 
 __all__ = ["Context", "Poller", "Socket", "ZMQEventLoop", "install"]

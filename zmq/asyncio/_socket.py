@@ -248,13 +248,17 @@ class Socket(AwaitingSocket, _BlockingSocket):
         except ZMQError as error:
             future.set_exception(error)
             return future
-        if mask or timeout == 0:
+        if timeout == 0 or (mask and readiness.budget):
+            readiness.spend(1)
             future.set_result(mask)
             return future
         if timeout is not None and timeout >= 0:
             future.expire_in(timeout, 0)
         readiness.pollers.append((future, flags))
-        readiness.look()
+        if mask:
+            readiness.look_soon()
+        else:
+            readiness.look()
         return future
 
     recv_into.__doc__ = _CoreSocket.recv_into.__doc__

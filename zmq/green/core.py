@@ -196,10 +196,13 @@ class Socket(_BlockingSocket):
     def poll(self, timeout: float | None = None, flags: int = POLLIN) -> int:
         if self._closed:
             raise ZMQError(Errno.ENOTSUP, "socket is closed: it cannot be polled")
-        mask: int = _get(self, EVENTS) & flags
-        if mask or timeout == 0:
-            return mask
+        if timeout == 0:
+            return int(_get(self, EVENTS) & flags)
         readiness = self._readiness()
+        mask: int = _get(self, EVENTS) & flags
+        if mask:
+            readiness.budget -= 1
+            return mask
         waiter = Waiter(readiness.hub)
         readiness.pollers.append((waiter, flags))
         readiness.look()

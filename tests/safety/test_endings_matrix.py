@@ -36,6 +36,35 @@ STATES = {
     "authenticator": "from zmq.auth.thread import ThreadAuthenticator; a = ThreadAuthenticator(context); a.start();"
     " a.configure_plain(passwords={'me': 'secret'}); s = context.socket(zmq.PULL); s.plain_server = 1; s.bind('tcp://127.0.0.1:*')",
     "context-auth": "a = context.auth(passwords={'me': 'secret'})",
+    "pending-await": """
+import asyncio, zmq.asyncio
+context = zmq.asyncio.Context(); context.linger = 100; s = context.socket(zmq.PULL); t = context.socket(zmq.PUSH)
+p = zmq.asyncio.Poller(); p.register(s)
+async def begin(): return [s.recv(), s.recv_json(), s.poll(), p.poll(), t.send(b"")]
+c = asyncio.new_event_loop(); h = c.run_until_complete(begin())
+assert not any(one.done() for one in h)
+""",
+    "pending-await-in-a-thread": """
+import asyncio, zmq.asyncio
+context = zmq.asyncio.Context(); context.linger = 100; s = context.socket(zmq.PULL)
+async def wait(): await s.recv()
+d = Running(lambda: asyncio.run(wait())); blocked(d)
+""",
+    "pending-await-in-trio": """
+import trio, zmq.anyio
+context = zmq.anyio.Context(); context.linger = 100; s = context.socket(zmq.PULL)
+d = Running(lambda: trio.run(s.recv)); blocked(d)
+""",
+    "pending-greenlet": """
+import gevent, zmq.green
+context = zmq.green.Context(); context.linger = 100; s = context.socket(zmq.PULL)
+def wait():
+    try:
+        s.recv()
+    except zmq.ZMQError as error:
+        assert error.errno in (zmq.ETERM, zmq.ENOTSOCK), error
+h = gevent.spawn(wait); gevent.sleep(0.01)
+""",
     "poller-holding": "s = context.socket(zmq.PULL); t = context.socket(zmq.PUSH); p = zmq.Poller();"
     " p.register(s); p.register(t); p.poll(0)",
 }

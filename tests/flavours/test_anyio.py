@@ -134,7 +134,7 @@ def test_message_and_cancellation_in_the_same_turn(run: Any, context: zmq.anyio.
             async with anyio.create_task_group() as group:
                 group.start_soon(consume, scope)
                 await waiting()
-                acts = [lambda: zmq.Socket.shadow(a).send(b"x"), lambda: zmq.Socket.shadow(b).poll(100), scope.cancel]
+                acts = [lambda: zmq.Socket.shadow(a).send(b"x"), lambda: zmq.Socket.shadow(b).poll(1), scope.cancel]
                 for act in acts if first == "message" else reversed(acts):
                     act()
                     await waiting(number % 3 if act is not acts[1] else 0)

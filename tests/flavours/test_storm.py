@@ -1,7 +1,7 @@
 """A storm of random cancellations, in every flavour and event loop: no message is lost, doubled, cut or out of order.
 
 Several peers send numbered messages of all sizes to one socket, and sends are cancelled too. Receives of every form are cancelled
-by timeouts and in the flavour's own ways, at random moments. The full storm has 20,000 cancellations for each flavour and transport:
+by timeouts and in the flavour's own ways, at random moments. 20,000 of them for each flavour and transport are:
 
     ZMQ_STORM=20000 python -m pytest tests/flavours/test_storm.py
 """

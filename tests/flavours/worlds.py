@@ -415,11 +415,10 @@ MAKERS: dict[str, Callable[[], World]] = {
 }
 
 _UVLOOP = pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
-_PRESENT = [name for name in ("zmq.eventloop.future",) if importlib.util.find_spec(name)]
 _PARAMS: list[Any] = [
     "blocking",
     *LOOP_PARAMS,
-    *(["tornado"] if _PRESENT else []),
+    "tornado",
     "gevent",
     "anyio-asyncio",
     pytest.param("anyio-uvloop", marks=_UVLOOP),

@@ -1,0 +1,1 @@
+"""libzmq's functions for other people's Cython programs; nothing that Python can call."""

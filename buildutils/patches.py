@@ -58,19 +58,34 @@ def chosen(config: BuildConfig, directory: Path | None = None) -> list[Patch]:
 
 
 def apply(patches: list[Patch], tree: Path) -> list[str]:
-    """Change the sources; gives the names of the patches, and leaves no doubt when one does not fit."""
+    """Change the sources, and return the names of the patches; one that does not fit is left out whole, and named."""
+    applied = []
     for patch in patches:
-        for name, hunks in _files(patch):
-            path = tree / name
-            try:
-                lines = path.read_text("utf-8").splitlines()
-            except OSError as error:
-                raise _misfit(patch, f"{name} cannot be read: {error}") from error
-            for number, hunk in hunks:
-                lines = _changed(lines, number, hunk, patch, name)
-            path.write_text("\n".join(lines) + "\n", "utf-8")
+        try:
+            changed = dict(_patched(tree, name, hunks) for name, hunks in _files(patch))
+        except _Misfit as reason:
+            say(f"  LEFT OUT {patch.path.name}, which is for {', '.join(patch.versions)} as released: {reason}")
+            continue
+        for path, text in changed.items():
+            path.write_text(text, "utf-8")
         say(f"  applied {patch.path.name}")
-    return [patch.path.name for patch in patches]
+        applied.append(patch.path.name)
+    return applied
+
+
+class _Misfit(Exception):
+    """These are not the sources that a patch was made for."""
+
+
+def _patched(tree: Path, name: str, hunks: list[tuple[int, list[str]]]) -> tuple[Path, str]:
+    path = tree / name
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise _Misfit(f"{name} cannot be read: {error}") from error
+    for number, hunk in hunks:
+        lines = _changed(lines, number, hunk, name)
+    return path, "\n".join(lines) + "\n"
 
 
 def _files(patch: Patch) -> Iterator[tuple[str, list[tuple[int, list[str]]]]]:
@@ -92,12 +107,12 @@ def _files(patch: Patch) -> Iterator[tuple[str, list[tuple[int, list[str]]]]]:
     yield name, hunks
 
 
-def _changed(lines: list[str], number: int, hunk: list[str], patch: Patch, name: str) -> list[str]:
+def _changed(lines: list[str], number: int, hunk: list[str], name: str) -> list[str]:
     old = [_words(line[1:]) for line in hunk if line[0] != "+"]
     present = [_words(line) for line in lines]
     places = [at for at in range(len(lines) - len(old) + 1) if present[at : at + len(old)] == old]
     if not places:
-        raise _misfit(patch, f"{name} has nowhere what the patch expects near line {number + 1}")
+        raise _Misfit(f"{name} has nowhere what the patch expects near line {number + 1}")
     at = min(places, key=lambda place: abs(place - number))
     result = lines[:at]
     for line in hunk:
@@ -113,10 +128,3 @@ def _changed(lines: list[str], number: int, hunk: list[str], patch: Patch, name:
 def _words(line: str) -> str:
     """A line without regard to how its blanks are set."""
     return " ".join(line.split())
-
-
-def _misfit(patch: Patch, reason: str) -> BuildError:
-    return BuildError(
-        f"{patch.path.name} does not fit these sources of libzmq: {reason}. It is for {', '.join(patch.versions)} as released; "
-        "build from an unchanged release, or set ZMQ_BUNDLED_PATCHES=0 to build yours as they are"
-    )

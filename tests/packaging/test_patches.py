@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -71,18 +72,25 @@ def test_lines_that_moved_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["three", "four", "eight"])
-def test_a_patch_that_does_not_fit_aborts_and_tells_the_ways_out(tmp_path: Path, change: str) -> None:
+def test_a_patch_that_does_not_fit_is_left_out_and_named(
+    tmp_path: Path, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     tree = numbered(tmp_path)
     path = tree / "src" / "a.cpp"
-    path.write_text(path.read_text().replace(change, "changed"))
-    with pytest.raises(BuildError, match=r"01-sample\.patch does not fit .* src/a\.cpp .* 1\.2, 1\.3 .* ZMQ_BUNDLED_PATCHES=0"):
-        apply([sample(tmp_path)], tree)
+    other = path.read_text().replace(change, "changed")
+    path.write_text(other)
+    assert apply([sample(tmp_path)], tree) == []
+    assert path.read_text() == other
+    assert re.search(r"LEFT OUT 01-sample\.patch.* 1\.2, 1\.3 .* src/a\.cpp", capsys.readouterr().out)
 
 
-def test_a_file_that_is_missing_aborts(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(BuildError, match=r"src/a\.cpp cannot be read"):
-        apply([sample(tmp_path)], tmp_path / "empty")
+def test_a_patch_of_two_files_is_left_out_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree = numbered(tmp_path)
+    before = (tree / "src" / "a.cpp").read_text()
+    two = SAMPLE + "--- a/src/b.cpp\n+++ b/src/b.cpp\n@@ -1,1 +1,1 @@\n-one\n+1\n"
+    assert apply([sample(tmp_path, two)], tree) == []
+    assert (tree / "src" / "a.cpp").read_text() == before
+    assert re.search(r"LEFT OUT 01-sample\.patch.* src/b\.cpp cannot be read", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("field", ["Versions", "Upstream", "Until", "--- a/"])

@@ -214,6 +214,24 @@ def publish(w: World) -> Story:
     unpinned(data)
 
 
+# ---------------------------------------------------------------- send_many
+
+
+@scenario
+def send_many(w: World) -> Story:
+    here, there = w.pair()
+    outcome = yield lambda: here.send_many([*SMALL, SHARED])
+    whole(outcome, here, there, *([one] for one in (*SMALL, SHARED)))
+
+
+@scenario
+def send_many_messages(w: World) -> Story:
+    here, there = w.pair()
+    messages = [SMALL, [SHARED, b"y" * 200], [b"%100d" % i for i in range(20)]]
+    outcome = yield lambda: here.send_many(messages, multipart=True)
+    whole(outcome, here, there, *messages)
+
+
 # ---------------------------------------------------------------- receive
 
 
@@ -281,6 +299,38 @@ def recv_multipart_frames(w: World) -> Story:
 def recv_multipart_many(w: World) -> Story:
     parts = [b"%100d" % i for i in range(40)]
     yield from _recv(w, parts, lambda s: s.recv_multipart(), lambda got: got)
+
+
+def _recv_many(w: World, messages: list[list[bytes]], **kwargs: Any) -> Story:
+    """What a failed batch did not hand over is there for the next one."""
+    here, there = w.pair()
+    here.send_many(messages, multipart=True)
+    there.rcvtimeo = 60
+    outcome = yield lambda: there.recv_many(len(messages), multipart=True, **kwargs)
+    got = list(outcome.value) if outcome.good else []
+    outcome.value = None
+    if outcome.dead:
+        return
+    while len(got) < len(messages):
+        got += there.recv_many(len(messages) - len(got), multipart=True)
+    assert [[bytes(frame) for frame in message] for message in got] == messages
+    del got
+    whole(outcome, here, there)
+
+
+@scenario
+def recv_many(w: World) -> Story:
+    yield from _recv_many(w, [[one] for one in SMALL])
+
+
+@scenario
+def recv_many_messages(w: World) -> Story:
+    yield from _recv_many(w, [SMALL, [SHARED, b"y" * 200], [b"%100d" % i for i in range(70)]])
+
+
+@scenario
+def recv_many_frames(w: World) -> Story:
+    yield from _recv_many(w, [[one] for one in (*SMALL, SHARED)], copy=False)
 
 
 @scenario

@@ -263,7 +263,7 @@ class ProcessDevice(BackgroundDevice):
     """
 
     _launch_class = Process
-    context_factory = Context
+    context_factory: Callable[[], Context[Any]] = Context
 
     def run(self) -> None:
         """Run the device here, until its end, and terminate its context."""

@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["forward_tunnel"]
 
-logger = logging.getLogger("zmq.ssh")
+logger: logging.Logger = logging.getLogger("zmq.ssh")
 
 _CHUNK = 64 * 1024
 

@@ -21,6 +21,7 @@ from .forward import _server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
 
 __all__ = ["openssh_tunnel", "paramiko_tunnel", "ssh_tunnel", "try_passwordless_ssh", "tunnel_connection"]
@@ -366,4 +367,4 @@ def _run_paramiko(
         forwarding.serve_forever()
 
 
-ssh_tunnel = paramiko_tunnel if sys.platform == "win32" else openssh_tunnel
+ssh_tunnel: Callable[..., Any] = paramiko_tunnel if sys.platform == "win32" else openssh_tunnel

@@ -34,8 +34,8 @@ class GarbageCollectorThread(Thread):
         super().__init__()
         self.gc = gc
         self.daemon = True
-        self.pid = os.getpid()
-        self.ready = Event()
+        self.pid: int = os.getpid()
+        self.ready: Event = Event()
 
     def run(self) -> None:
         """Say that the thread is ready, and end."""
@@ -86,4 +86,4 @@ class GarbageCollector:
         raise NotImplementedError("nothing would release it here: send(obj, copy=False) holds the buffer until libzmq lets go")
 
 
-gc = GarbageCollector()
+gc: GarbageCollector = GarbageCollector()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from builtins import bytes  # noqa: UP029  # programs import it from here
+
 from .._warnings import warn_deprecated
 
 __all__ = ["asbytes", "b", "basestring", "bytes", "cast_bytes", "cast_unicode", "u", "unicode"]
 
-bytes = bytes  # noqa: PLW0127  # programs import it from here
 unicode = str
-basestring = (str,)
+basestring: tuple[type[str]] = (str,)
 
 
 def cast_bytes(s: str | bytes, encoding: str = "utf8", errors: str = "strict") -> bytes:
@@ -39,5 +40,6 @@ def cast_unicode(s: str | bytes, encoding: str = "utf8", errors: str = "strict")
     raise TypeError(f"expected str or bytes, not {s!r}")
 
 
-b = asbytes = cast_bytes
+asbytes = cast_bytes
+b = cast_bytes
 u = cast_unicode

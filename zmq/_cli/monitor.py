@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import time
 from collections.abc import Sequence
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
+from zmq.monitor import MonitorEvent
 
 from . import CommandFailed, Parser
 from .arguments import add_addresses, add_ends, add_socket, kind
-from .sockets import addresses, attach, authenticating, configure, context_of, milliseconds
+from .sockets import addresses, attach, authenticating, configure, context_of
 
 TYPES = ("dealer", "router", "req", "rep", "push", "pull", "pub", "sub", "xpub", "xsub", "pair", "stream")
 
@@ -27,11 +26,6 @@ examples:
 """
 
 _NAMES = {event: event.name.lower() for event in zmq.Event if event.name and event.value < 1 << 16 and event.value.bit_count() == 1}
-_PROTOCOL_ERRORS = {
-    int(event): name.removeprefix("PROTOCOL_ERROR_").lower()
-    for name, event in zmq.Event.__members__.items()
-    if name.startswith("PROTOCOL_")
-}
 
 
 def build_parser() -> Parser:
@@ -66,8 +60,7 @@ def main(argv: Sequence[str]) -> int:
     with context_of(args) as context, authenticating(context, args):
         socket = context.socket(chosen)
         configure(socket, args)
-        events = socket.get_monitor_socket()
-        try:
+        with socket.monitor_events() as events:
             attach(socket, binds, connects, quiet=True)
             shown = 0
             began = time.monotonic()
@@ -75,43 +68,30 @@ def main(argv: Sequence[str]) -> int:
                 left = args.timeout
                 if left is not None and args.until is not None:
                     left = max(0.0, began + left - time.monotonic())
-                if not events.poll(None if left is None else milliseconds(left)):
-                    raise CommandFailed(f"no {args.until or 'event'} within {args.timeout:g} s")
-                message = recv_monitor_message(events)
-                show(message["event"], int(message["value"]), os.fsdecode(message["endpoint"]), as_json=args.json)
-                shown += 1
-                if _NAMES.get(message["event"]) == args.until is not None:
+                try:
+                    event = events.get(None if left is None else left * 1000)
+                except zmq.Again:
+                    raise CommandFailed(f"no {args.until or 'event'} within {args.timeout:g} s") from None
+                if event is None:
                     break
-        finally:
-            socket.disable_monitor()
+                show(event, as_json=args.json)
+                shown += 1
+                if _NAMES.get(event.event) == args.until is not None:
+                    break
     return 0
 
 
-def show(event: zmq.Event, value: int, endpoint: str, as_json: bool) -> None:
+def show(event: MonitorEvent, as_json: bool) -> None:
     """Print one event."""
     now = datetime.datetime.now().astimezone()
-    name = _NAMES.get(event, str(int(event)))
-    field, meaning = described(event, value)
+    name = _NAMES.get(event.event, str(int(event.event)))
+    facts = {"peer": event.peer, "errno": event.errno, "error": event.error, "interval": event.interval}
+    known = {key: value for key, value in facts.items() if value is not None}
     if as_json:
-        facts: dict[str, object] = {"time": now.isoformat(timespec="microseconds"), "event": name, "endpoint": endpoint}
-        if field:
-            facts[field] = meaning
-        print(json.dumps(facts), flush=True)
+        print(
+            json.dumps({"time": now.isoformat(timespec="microseconds"), "event": name, "endpoint": event.endpoint, **known}),
+            flush=True,
+        )
         return
-    detail = "" if field in ("", "fd") else f" {field}: {meaning}"
-    print(f"{now:%H:%M:%S.%f} {name:<24} {endpoint}{detail}".rstrip(), flush=True)
-
-
-def described(event: zmq.Event, value: int) -> tuple[str, object]:
-    """What an event's value is, and what it means (zmq_socket_monitor(3)); an empty name where it is nothing."""
-    if event == zmq.EVENT_CONNECT_RETRIED:
-        return "retry_ms", value
-    if event in (zmq.EVENT_BIND_FAILED, zmq.EVENT_ACCEPT_FAILED, zmq.EVENT_CLOSE_FAILED, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL):
-        return "error", os.strerror(value) if value else "the peer closed the connection"
-    if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL:
-        return "error", _PROTOCOL_ERRORS.get(value, hex(value))
-    if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-        return "zap_status", value
-    if event in (zmq.EVENT_CONNECTED, zmq.EVENT_LISTENING, zmq.EVENT_ACCEPTED, zmq.EVENT_CLOSED, zmq.EVENT_DISCONNECTED):
-        return "fd", value
-    return "", None
+    details = "".join(f" {key}={value}" for key, value in known.items() if key not in ("errno",) and value != event.endpoint)
+    print(f"{now:%H:%M:%S.%f} {name:<24} {event.endpoint}{details}".rstrip(), flush=True)

@@ -141,6 +141,8 @@ def test_unbind_frees_the_address(socket: MakeSocket, transport: str) -> None:
         try:
             second.bind(endpoint)
         except zmq.ZMQError as error:
+            if transport == "ipc" and error.errno == errno.ENOENT:
+                return True  # libzmq has made the directory of a wildcard, and has removed it with the socket
             assert error.errno == errno.EADDRINUSE  # the I/O thread has not closed it yet
             return False
         return True

@@ -69,7 +69,8 @@ async def asyncio_timeout(receive: Receive) -> None:
 
 async def asyncio_group(receive: Receive) -> None:
     async def fail() -> None:
-        for _ in range(chance.randrange(4)):
+        # a task that fails before its group waits leaves a cancellation behind: eager tasks of CPython 3.12
+        for _ in range(1 + chance.randrange(3)):
             await asyncio.sleep(0)
         raise LookupError
 

@@ -58,7 +58,7 @@ def test_a_busy_socket_starves_nobody(world: World, how: str) -> None:
 @sharing
 @pytest.mark.parametrize("how", ["poll", "recv that waits", "poll that waits", "Poller that waits", "cancelled"])
 def test_timeouts_that_never_fire_leave_nothing(world: World, how: str) -> None:
-    count = int({"poll": 100_000, "recv that waits": 10_000, "poll that waits": 10_000}.get(how, 3_000) * SCALE)
+    count = int({"poll": 100_000, "recv that waits": 10_000, "poll that waits": 10_000}.get(how, 6_000) * SCALE)
 
     async def main(w: World) -> None:
         a, b = w.pair(rcvtimeo=3_600_000)
@@ -106,8 +106,8 @@ def test_timeouts_that_never_fire_leave_nothing(world: World, how: str) -> None:
             await once()
         await w.turns(5)
         gc.collect()
-        # asyncio keeps cancelled timers until they are more than half of its timers, and of 100 at least
-        assert len(gc.get_objects()) - before < 1500
+        # asyncio keeps up to a hundred timers that were cancelled, trio a thousand, each of a few objects
+        assert len(gc.get_objects()) - before < 4000
 
     world.limit = 50
     world(main)

@@ -199,10 +199,14 @@ def green_push_pull(pace: Any) -> float:
 def stream_echo(pace: Any) -> float:
     """Round trips per second between two ZMQStreams, some of them in flight."""
     stream: Any = import_module("zmq.eventloop.zmqstream").ZMQStream
-    with event_loop("asyncio") as run, sockets(zmq, "tcp", zmq.DEALER, zmq.DEALER) as (server, client):
+    with event_loop("asyncio") as run, sockets(zmq, "tcp", zmq.DEALER, zmq.DEALER) as pair:
+        streams: list[Any] = []
 
         async def echo(count: int) -> float:
-            here, there = stream(client), stream(server)
+            if not streams:
+                # in the loop that runs, and once: PyZMQ's leave a descriptor in it
+                streams.extend(stream(socket) for socket in pair)
+            there, here = streams
             done = asyncio.get_running_loop().create_future()
             left = [count]
 

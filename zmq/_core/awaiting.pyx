@@ -69,16 +69,20 @@ cdef class _Done:
     """
     cdef object value
     cdef object loop
-    cdef Receive receive    # to give back with; None: nothing to give back
-    cdef bint given_back
     cdef object load
+    cdef Socket socket      # to give back to; None: nothing to give back
+    cdef int kind
+    cdef bint more
+    cdef bint given_back
+    cdef int64_t number
+    cdef list continued
     cdef dict __dict__
     cdef object __weakref__
 
     cdef object deliver(self):
         if self.given_back:
             raise error_named("CancelledError", "cancel() gave the message back to the socket")
-        self.receive = None
+        self.socket = None
         return self.value if self.load is None else self.load(self.value)
 
     @property
@@ -126,11 +130,11 @@ cdef class _Done:
 
     def cancel(self, msg=None):
         """Give what was received back to the socket, unless somebody got it; return whether that was so."""
-        cdef Receive receive = self.receive
-        if receive is not None:
-            self.receive = None
+        cdef Socket socket = self.socket
+        if socket is not None:
+            self.socket = None
             self.given_back = True
-            receive.give_back(self.value)
+            give_back_received(socket, self.kind, self.value, self.more, self.continued, self.number)
             self.value = None
         return self.given_back
 
@@ -189,11 +193,24 @@ cdef PySendResult send_to_done(PyObject *iterator, PyObject *value, PyObject **r
 (<Type *> _Done).tp_as_async.am_send = send_to_done
 
 
-cdef _Done done_with(object loop, object value, Receive receive):
+cdef _Done done_sending(object loop, object value):
     cdef _Done done = _Done.__new__(_Done)
     done.loop = loop
     done.value = value
-    done.receive = receive
+    return done
+
+
+cdef _Done done_receiving(object loop, object value, Socket socket, int kind):
+    """Right after it was received."""
+    cdef _Done done = _Done.__new__(_Done)
+    done.loop = loop
+    done.value = value
+    done.socket = socket
+    done.kind = kind
+    done.number = number_received(socket.handle)
+    done.more = socket.handle.idle & RECEIVED_MORE
+    if kind == FRAMES:
+        done.continued = socket.handle.continued
     return done
 
 
@@ -206,15 +223,9 @@ cdef class Receive:
 
     cdef object attempt(self):
         """What was received, or None."""
-        cdef SocketHandle handle = self.socket.handle
-        if self.kind == FRAME:
-            received = receive_frame(handle, TRY, self.copy, self.track)
-        elif self.kind == MESSAGE:
-            received = receive_parts(handle, TRY, self.copy, self.track)
-        else:
-            received = receive_batch(handle, self.wanted, TRY, self.copy, self.kind == MESSAGES)
+        received = receive_now(self.socket.handle, self.kind, self.wanted, self.copy, self.track)
         if received is not None:
-            self.note(handle)
+            self.note(self.socket.handle)
         return received
 
     cdef int note(self, SocketHandle handle) except -1:
@@ -232,22 +243,43 @@ cdef class Receive:
         return received
 
     def done(self, loop, received):
-        """Return the future of what was received at once."""
-        return done_with(loop, received, self)
+        """Return the future of what was received last, at once."""
+        cdef _Done done = done_sending(loop, received)
+        done.socket = self.socket
+        done.kind = self.kind
+        done.number = self.number
+        done.more = self.more
+        done.continued = self.continued
+        return done
 
     def give_back(self, received):
         """Put what was received last back in front of the socket."""
-        cdef list frames
-        if self.kind == FRAME:
-            frames = [(received, self.more)]
-        elif self.kind == MESSAGE:
-            frames = continued_frames(received)
-        elif self.kind == MESSAGES:
-            frames = [frame for message in received for frame in continued_frames(message)]
-        else:
-            places = self.continued or ()
-            frames = [(frame, i in places) for i, frame in enumerate(received)]
-        give_back(self.socket.handle, frames, self.number)
+        give_back_received(self.socket, self.kind, received, self.more, self.continued, self.number)
+
+
+cdef object receive_now(SocketHandle handle, int kind, Py_ssize_t wanted, bint copy, bint track):
+    """What can be received without waiting, or None."""
+    if kind == FRAME:
+        return receive_frame(handle, TRY, copy, track)
+    if kind == MESSAGE:
+        return receive_parts(handle, TRY, copy, track)
+    return receive_batch(handle, wanted, TRY, copy, kind == MESSAGES)
+
+
+cdef int give_back_received(
+    Socket socket, int kind, object received, bint more, list continued, int64_t number
+) except -1:
+    cdef list frames
+    if kind == FRAME:
+        frames = [(received, more)]
+    elif kind == MESSAGE:
+        frames = continued_frames(received)
+    elif kind == MESSAGES:
+        frames = [frame for message in received for frame in continued_frames(message)]
+    else:
+        places = continued or ()
+        frames = [(frame, i in places) for i, frame in enumerate(received)]
+    return give_back(socket.handle, frames, number)
 
 
 cdef list continued_frames(list message):
@@ -337,20 +369,21 @@ cdef class AwaitingSocket(Socket):
     cdef object _try_receive(self, int kind, Py_ssize_t wanted, int flags, bint copy, bint track):
         cdef Turns here = self._here
         cdef SocketHandle handle = self.handle
-        cdef Receive receive = new_receive(self, kind, wanted, copy, track)
         if here is None or handle.closed or not here.allow(here.receivers):
-            return self._receive(receive, flags)
+            return self._receive(new_receive(self, kind, wanted, copy, track), flags)
         try:
-            received = receive.attempt()
+            received = receive_now(handle, kind, wanted, copy, track)
         except Exception as error:
             return self._failed(error)
         if received is None:
-            return self._failed(Again()) if flags & ZMQ_DONTWAIT else self._await_message(receive, here)
+            if flags & ZMQ_DONTWAIT:
+                return self._failed(Again())
+            return self._await_message(new_receive(self, kind, wanted, copy, track), here)
         if kind == FRAME or kind == MESSAGE:
             here.budget -= 1
         else:
             here.spend(len(received))
-        return done_with(here.loop, received, receive)
+        return done_receiving(here.loop, received, self, kind)
 
     cdef object _await_message(self, Receive receive, Turns here):
         """The future of a receive that has just found nothing."""
@@ -396,11 +429,11 @@ cdef class AwaitingSocket(Socket):
                     leave(handle)
                     if rc == 0:
                         here.budget -= 1
-                        return done_with(here.loop, None, None)
+                        return done_sending(here.loop, None)
                 else:
                     result = send_frame(handle, self.copy_threshold, data, flags | ZMQ_DONTWAIT, copy, track, routing_id, group)
                     here.budget -= 1
-                    return done_with(here.loop, result, None)
+                    return done_sending(here.loop, result)
             except Again:
                 # the long way tries again, and waits or tells
                 pass
@@ -421,7 +454,7 @@ cdef class AwaitingSocket(Socket):
                         handle, self.copy_threshold, msg_parts, flags | ZMQ_DONTWAIT, copy, track, routing_id, group
                     )
                 here.budget -= 1
-                return done_with(here.loop, result, None)
+                return done_sending(here.loop, result)
             except Again:
                 # the long way tries again, and waits or tells
                 pass

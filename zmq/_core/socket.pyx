@@ -482,7 +482,7 @@ cdef class Socket(OptionHolder):
         return number if rc >= 0 else -1 if rc == -EINVAL else _lib.fail(-rc)
 
     def _count_subscribers(self, bytes topic):
-        """Peers to which a message that begins like this would go; -1 when this libzmq does not count them, ENOTSUP for other types."""
+        """Peers to which a message that begins like this would go; -1: this libzmq does not count them. ENOTSUP for other types."""
         cdef int64_t number = -1
         cdef bytearray buffer = bytearray(sizeof(int64_t)) + topic
         cdef size_t size = len(buffer)

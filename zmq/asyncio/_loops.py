@@ -71,6 +71,8 @@ class LoopReadiness(Turns, Readiness):
     """A socket's waiters in one event loop."""
 
     loop: asyncio.AbstractEventLoop
+    budget: int
+    look_due: bool
 
     def __init__(self, socket: _CoreSocket, loop: asyncio.AbstractEventLoop) -> None:
         core = _CoreSocket(shadow=socket.underlying)

@@ -39,7 +39,7 @@ class AuthenticationThread(Thread):
         super().__init__(daemon=True, name="zmq.auth")
         self.authenticator = authenticator
         self.pipe = pipe
-        self.started = Event()
+        self.started: Event = Event()
 
     def run(self) -> None:
         self.loop = asyncio.new_event_loop()

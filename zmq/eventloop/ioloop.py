@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from builtins import TimeoutError as TimeoutError
+from logging import Logger
 
+import tornado.log
 from tornado.ioloop import IOLoop, PeriodicCallback
-from tornado.log import app_log
 
 from .._warnings import warn_deprecated
 
@@ -14,6 +15,7 @@ __all__ = ["IOLoop", "PeriodicCallback", "TimeoutError", "ZMQIOLoop", "app_log",
 warn_deprecated("zmq.eventloop.ioloop is deprecated: use tornado.ioloop, any loop of which will do")
 
 ZMQIOLoop = IOLoop
+app_log: Logger = tornado.log.app_log
 
 
 def install() -> None:

@@ -1,8 +1,8 @@
 """The awaited verbs where they need not wait, and one try of those that do.
 
 What can be done at once gives a `_Done`, a future that is born done and costs little. Everything else is left to the event loop's
-flavour: `AwaitingSocket` calls its `_receive`, `_transmit` and `_failed`. A receive that waits is a `Receive`, which is tried until a
-message is there, and knows how to give it back.
+flavour: `AwaitingSocket` calls its `_receive`, `_transmit` and `_failed`. A receive that waits is a `Receive`, which is tried until
+a message is there, and knows how to give it back.
 """
 
 cimport cython

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .._awaited import SendMany
     from .._core.awaiting import Receive
 
 
@@ -125,7 +126,12 @@ class Received(Future):
 class SentMany(Future):
     """The future of send_many, which knows how many messages have gone, whatever became of it."""
 
-    sent: int = 0
+    operation: SendMany | None = None
+
+    @property
+    def sent(self) -> int:
+        """So many messages have gone."""
+        return 0 if self.operation is None else self.operation.sent
 
     def _expire(self, result: Any) -> None:
         super()._expire(self.sent or None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from .._awaited import SendMany
 from .._context import Context as _Context
 from .._core.awaiting import AwaitingSocket, Stream, receive_frames
 from .._core.socket import Socket as _CoreSocket
@@ -204,26 +205,10 @@ class Socket(AwaitingSocket, _BlockingSocket):
         readiness = self._readiness()
         future = SentMany(loop=readiness.loop)
         try:
-            batch = self._check_many(messages, multipart)
+            future.operation = send = SendMany(self, messages, flags, copy, multipart, readiness.spend)
         except Exception as error:  # noqa: BLE001  # the awaiter is told
             future.set_exception(error)
             return future
-
-        def send() -> int:
-            before = future.sent
-            try:
-                future.sent = self._send_from(batch, before, flags | DONTWAIT, copy, multipart)
-            except Again:
-                if not flags & DONTWAIT or not before:
-                    raise
-            except Exception as error:
-                future.sent = getattr(error, "sent", before)
-                raise
-            readiness.spend(future.sent - before)
-            if future.sent < len(batch) and not flags & DONTWAIT:
-                raise Again()
-            return future.sent
-
         if flags & DONTWAIT or (readiness.budget and not readiness.senders):
             try:
                 future.set_result(send())

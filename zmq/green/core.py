@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gevent import get_hub, getcurrent, sleep
 
+from .._awaited import SendMany
 from .._context import Context as _BlockingContext
 from .._core.socket import Socket as _CoreSocket
 from ..codecs import filler
@@ -162,30 +163,16 @@ class Socket(_BlockingSocket):
         return received
 
     def send_many(self, messages: Iterable[Any], flags: int = 0, copy: bool = True, multipart: bool = False) -> int:
-        batch = self._check_many(messages, multipart)
-        sent = 0
-
-        def send() -> int:
-            nonlocal sent
-            before = sent
-            try:
-                sent = self._send_from(batch, before, flags | DONTWAIT, copy, multipart)
-            except Exception as error:
-                sent = getattr(error, "sent", before)
-                raise
-            self._spend(sent - before - 1)
-            if sent < len(batch) and not flags & DONTWAIT:
-                raise Again()
-            return sent
-
+        # _transmit counts one itself
+        send = SendMany(self, messages, flags, copy, multipart, lambda number: self._spend(number - 1))
         try:
             return int(self._transmit(send, flags))
         except Again:
-            if not sent:
+            if not send.sent:
                 raise
-            return sent
+            return send.sent
         except BaseException as error:
-            error.sent = sent  # type: ignore[attr-defined]
+            error.sent = send.sent  # type: ignore[attr-defined]
             raise
 
     def _spend(self, operations: int) -> None:

@@ -441,6 +441,27 @@ def test_poller_in_turns(run: Run, apair: Pair) -> None:
     run(main)
 
 
+def test_pollers_of_one_descriptor(run: Run) -> None:
+    """Each is told, and one that is cancelled takes nothing from the others."""
+
+    async def main() -> None:
+        left, right = sockets.socketpair()
+        with left, right:
+            pollers = [zmq.asyncio.Poller() for _ in range(3)]
+            for poller in pollers:
+                poller.register(left.fileno(), zmq.POLLIN)
+            for cancelled in range(3):
+                polls = [poller.poll() for poller in pollers]
+                polls.pop(cancelled).cancel()
+                await turns()
+                right.send(b"x")
+                for waiting in polls:
+                    assert await soon(waiting) == [(left.fileno(), zmq.POLLIN)]
+                left.recv(1)
+
+    run(main)
+
+
 def test_cancelled_poller_watches_nothing(run: Run) -> None:
     async def main() -> None:
         left, right = sockets.socketpair()

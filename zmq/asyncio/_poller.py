@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import selectors
+from functools import partial
+from weakref import WeakKeyDictionary
 
 from .._core.poll import zmq_poll
 from .._core.socket import Socket as _CoreSocket
@@ -108,10 +110,34 @@ def _watch_member(loop: asyncio.AbstractEventLoop, member: Any, flags: int, watc
     fd = member if isinstance(member, int) else member.fileno()
     events = [event for event, flag in ((selectors.EVENT_READ, POLLIN), (selectors.EVENT_WRITE, POLLOUT)) if flags & flag]
     for event in events:
-        watch_fd(loop, fd, event, watch.collect)
+        _watch_descriptor(loop, fd, event, watch)
 
     def unwatch() -> None:
         for event in events:
-            unwatch_fd(loop, fd, event)
+            _unwatch_descriptor(loop, fd, event, watch)
 
     return unwatch
+
+
+# A loop has one callback for a descriptor, which several pollers may wait for.
+_descriptors: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[int, int], list[_Watch]]] = WeakKeyDictionary()
+
+
+def _watch_descriptor(loop: asyncio.AbstractEventLoop, fd: int, event: int, watch: _Watch) -> None:
+    watches = _descriptors.setdefault(loop, {}).setdefault((fd, event), [])
+    # each time: the number may have become that of another descriptor, which the loop does not know
+    watch_fd(loop, fd, event, partial(_collect_all, watches))
+    watches.append(watch)
+
+
+def _collect_all(watches: list[_Watch]) -> None:
+    for watch in tuple(watches):
+        watch.collect()
+
+
+def _unwatch_descriptor(loop: asyncio.AbstractEventLoop, fd: int, event: int, watch: _Watch) -> None:
+    watches = _descriptors[loop][fd, event]
+    watches.remove(watch)
+    if not watches:
+        del _descriptors[loop][fd, event]
+        unwatch_fd(loop, fd, event)

@@ -387,7 +387,9 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
             self.monitor(addr, Event.ALL if events is None else events)
             monitor._read_monitor(addr)
         except BaseException:
-            monitor.close(0)
+            from .monitor import undo_connect  # only here: `import zmq` need not load it
+
+            undo_connect(monitor, addr)
             raise
         self._monitor_socket = monitor
         return monitor

@@ -139,6 +139,7 @@ class _Hub:
         self.monitors: WeakSet[Monitor] = WeakSet()
         self.leader = False  # a thread waits for the PAIR, for all
         self.tasks = 0  # so many tasks of an event loop do
+        self.gone = False  # the socket is closed
         self.ended = False
         self._peers: dict[int, str] = {}  # of accepted connections, by descriptor
         self.pair = _CoreSocket(socket.context, SocketType.PAIR)
@@ -149,7 +150,7 @@ class _Hub:
             socket.monitor(address, Event.ALL)
             self.pair._read_monitor(address)
         except BaseException:
-            self.pair.close(0)
+            undo_connect(self.pair, address)
             raise
 
     def collect(self) -> None:
@@ -191,6 +192,7 @@ class _Hub:
     def socket_closed(self) -> None:
         """The monitored socket is gone: what has come is all that will."""
         with self.changed:
+            self.gone = True
             if self.leader or self.tasks:
                 return  # MONITOR_STOPPED wakes them, and they come to the same end
             self.collect()
@@ -204,6 +206,19 @@ class _Hub:
             if not self.monitors and not self.leader and not self.tasks:
                 self.ended = True
                 self.pair.close(0)
+
+
+def undo_connect(reader: _CoreSocket, address: str) -> None:
+    """Close a monitor's reader that was connected before its monitor failed to begin.
+
+    libzmq remembers an inproc connection that nobody bound until the context ends, and makes a socket for it then.
+    """
+    binder = _CoreSocket(reader.context, SocketType.PAIR)
+    try:
+        binder.bind(address)
+    finally:
+        binder.close(0)
+        reader.close(0)
 
 
 class Monitor:
@@ -314,6 +329,10 @@ class Monitor:
                 _expected(error)
             finally:
                 hub.tasks -= 1
+                if hub.gone and not hub.tasks:
+                    # a cancelled task may be collected late, and must not hold up term()
+                    hub.socket_closed()
+                    self._waits().close(0)
         self.close()
         return None
 

@@ -380,6 +380,37 @@ def test_started_and_ended_by_many_threads(socket: MakeSocket) -> None:
         assert sum(listener.result() for listener in listeners) > 0
 
 
+def test_monitors_that_cannot_begin_leave_nothing(run_child: RunChild) -> None:
+    """libzmq would make a socket in term() for each of their readers, and abort when there are too many."""
+    script = """
+import threading, zmq
+context = zmq.Context()
+s = context.socket(zmq.REP)
+entered = threading.Event()
+
+def occupy():
+    entered.set()
+    try:
+        s.recv()
+    except zmq.ZMQError:
+        print("ended")
+
+thread = threading.Thread(target=occupy)
+thread.start()
+entered.wait()
+refused = 0
+while refused < 5000:
+    for begin in s.monitor_events, s.get_monitor_socket:
+        try:
+            begin().close()
+        except zmq.ThreadError:
+            refused += 1
+context.destroy(0)
+thread.join()
+"""
+    assert run_child(script, timeout=40).ok().out == "ended\n"
+
+
 def _patiently(function: Any) -> Any:
     """Call it until no other thread is in the socket: beginning a monitor is a call on it."""
     while True:

@@ -18,7 +18,7 @@ def _main() -> int:
         description="Print a new CURVE key pair, or the public key of a secret one. Keys are Z85 text of 40 characters.",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON object with `public` and `secret`")
-    parser.add_argument("--secret", metavar="KEY", help="use this secret key")
+    parser.add_argument("--secret", metavar="KEY", help="use this secret key; written --secret=KEY when it begins with a dash")
     args = parser.parse_args()
     if args.secret is None:
         public, secret = curve_keypair()

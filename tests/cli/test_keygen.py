@@ -31,6 +31,15 @@ def test_a_pair_as_json(tmp_path: Path) -> None:
     assert again == pair
 
 
+def test_a_key_that_begins_with_a_dash(tmp_path: Path) -> None:
+    """As one of 85 does: it is no option."""
+    public, secret = zmq.curve_keypair()
+    while not secret.startswith(b"-"):
+        public, secret = zmq.curve_keypair()
+    done = zmq_command("keygen", "--json", "--secret", secret.decode(), directory=tmp_path)
+    assert json.loads(done.stdout) == {"public": public.decode(), "secret": secret.decode()}
+
+
 def test_certificates(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     arguments = ("keygen", "server", "--directory", "keys", "--metadata", "email=me@example.com", "--json")

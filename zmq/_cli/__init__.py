@@ -8,7 +8,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 
 class CommandError(Exception):
@@ -17,6 +17,9 @@ class CommandError(Exception):
 
 class CommandFailed(Exception):
     """A command began, and time ran out or a peer or the network failed; the text says which. Exit status 1."""
+
+
+KEY_LENGTH = 40  # of a CURVE key in Z85
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,6 +34,16 @@ class Parser(argparse.ArgumentParser):
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's, but a CURVE key that begins with a dash is taken for the value that it is."""
+        words: list[str] = []
+        for word in sys.argv[1:] if args is None else args:
+            if len(word) == KEY_LENGTH and word.startswith("-") and words and words[-1].startswith("--") and "=" not in words[-1]:
+                words[-1] += f"={word}"
+            else:
+                words.append(word)
+        return super().parse_args(words, namespace)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (--help shows how)\n")

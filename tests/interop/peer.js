@@ -36,6 +36,17 @@ async function secure(socket) {
   }
 }
 
+// its receive() fails now and then when a wake-up brought no message
+async function receive(socket) {
+  for (;;) {
+    try {
+      return await socket.receive()
+    } catch (error) {
+      if (error.code !== "EAGAIN") throw error
+    }
+  }
+}
+
 const encode = frame => frame.toString("hex") || "-"
 const decode = word => Buffer.from(word === "-" ? "" : word, "hex")
 
@@ -57,7 +68,7 @@ async function main() {
       socket.subscribe(decode(words[0]))
       console.log("subscribed")
     } else if (command === "recv") {
-      console.log(["got", ...(await socket.receive()).map(encode)].join(" "))
+      console.log(["got", ...(await receive(socket)).map(encode)].join(" "))
     }
   }
   process.exit(0)

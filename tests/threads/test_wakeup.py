@@ -150,3 +150,35 @@ context.term()
 """
     )
     run_child(script, timeout=30).ok()
+
+
+def test_close_while_an_event_loop_looks(run_child: RunChild) -> None:
+    """The loop's thread, by turns about to sleep, asleep and awake, must not keep the socket from being closed."""
+    script = """
+import asyncio, threading, time, zmq, zmq.asyncio
+from child_support import Running
+
+def wait(socket, ready):
+    async def main():
+        received = zmq.asyncio.Socket.from_socket(socket).recv()
+        asyncio.get_running_loop().call_soon(ready.set)
+        try:
+            await received
+        except zmq.ZMQError as error:
+            assert error.errno == zmq.ENOTSOCK, error
+    asyncio.run(main())
+
+with zmq.Context() as context:
+    for number in range(300):
+        socket = context.socket(zmq.PAIR)
+        ready = threading.Event()
+        waiting = Running(lambda: wait(socket, ready))
+        ready.wait()
+        end = time.perf_counter() + number % 20 * 2e-5
+        while time.perf_counter() < end:
+            pass
+        socket.close(0)
+        waiting.ended()
+        assert waiting.error is None, waiting.error
+"""
+    run_child(script, timeout=30).ok()

@@ -250,6 +250,10 @@ cdef int watch(SocketHandle handle, object watcher) except -1:
     cdef void *ptr
     if handle.thread_safe:
         return 0
+    if atomic_load_long(&handle.closing):
+        # another thread waits for the pointer, and would never find it in its place
+        watcher()
+        return 0
     ptr = enter(handle)
     with critical_section(handle):
         handle.watcher = watcher

@@ -206,8 +206,9 @@ cdef void *_take_out(SocketHandle handle) except? NULL:
             # in a signal handler, or a finalizer, inside this thread's own call
             ptr = atomic_swap_ptr(&handle.parked, NULL)
             break
-        tell_watcher(handle)
+        # first: from now on nobody waits in it, nor has it watched
         atomic_store_long(&handle.closing, 1)
+        tell_watcher(handle)
         if handle.waker != NULL:
             wait_waker_wake(&handle.waker.fds)
         let_others_run()

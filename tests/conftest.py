@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib.machinery
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,12 @@ from helpers import (  # noqa: E402
     child_process,
     wait_until,
 )
+
+
+def pytest_configure() -> None:
+    # a shell's background jobs ignore Ctrl-C, and so would every process that they start
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:

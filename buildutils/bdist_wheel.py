@@ -8,6 +8,7 @@ from typing import Any
 
 from setuptools.command.bdist_wheel import bdist_wheel as _bdist_wheel
 
+from .config import ABI3_SINCE, BuildConfig
 from .locate import Component, Library
 from .sources import BUNDLED
 
@@ -21,6 +22,11 @@ _BEFORE_MPL = "LGPL-3.0-or-later with libzmq's static linking exception"
 
 class bdist_wheel(_bdist_wheel):  # noqa: N801  # setuptools' command name
     """Adds the bill of materials when libzmq was bundled; an installed libzmq is not part of the wheel."""
+
+    def finalize_options(self) -> None:
+        if BuildConfig.from_environment().abi3:
+            self.py_limited_api = f"cp{ABI3_SINCE[0]}{ABI3_SINCE[1]}"
+        super().finalize_options()
 
     def write_wheelfile(self, wheelfile_base: str, *arguments: Any, **options: Any) -> None:
         """The last step before the archive is written and its files are recorded."""

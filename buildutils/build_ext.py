@@ -34,6 +34,12 @@ class build_ext(_build_ext):  # noqa: N801  # setuptools' command name
     kept in one place make the second build of an unchanged tree compile nothing.
     """
 
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        for ext in self.extensions:
+            # decides what the modules' files are called
+            ext.py_limited_api = BuildConfig.from_environment().abi3
+
     def run(self) -> None:
         super().run()
         self._place_stubs()
@@ -108,7 +114,13 @@ class build_ext(_build_ext):  # noqa: N801  # setuptools' command name
             stamp.unlink(missing_ok=True)
             self._compile(ext, product)
             stamp.write_text(facts, "utf-8")
-        _deliver(product, Path(self.get_ext_fullpath(ext.name)))
+        target = Path(self.get_ext_fullpath(ext.name))
+        _deliver(product, target)
+        if not (self.inplace or self.editable_mode):
+            # what a build with another ABI left where the wheel is put together
+            for other in target.parent.glob(f"{target.name.partition('.')[0]}.*{target.suffix}"):
+                if other.name != target.name:
+                    other.unlink()
         return not current
 
     def copy_extensions_to_source(self) -> None:

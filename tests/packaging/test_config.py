@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,44 @@ def test_a_shared_libzmq_is_one_of_the_builds_own(tmp_path: Path) -> None:
     assert config.flags == ("shared",)
     with pytest.raises(BuildError, match="ZMQ_BUNDLED_SHARED"):
         read(tmp_path, ZMQ_PREFIX=str(tmp_path), ZMQ_BUNDLED_SHARED="1")
+
+
+def interpreter(monkeypatch: pytest.MonkeyPatch, name: str, version: tuple[int, ...], free_threaded: int = 0) -> None:
+    """Let the build think that it runs under this one."""
+    monkeypatch.setattr(sys.implementation, "name", name)
+    monkeypatch.setattr(sys, "version_info", version)
+    monkeypatch.setattr(sysconfig, "get_config_var", {"Py_GIL_DISABLED": free_threaded}.get)
+
+
+@pytest.mark.parametrize("version", [(3, 12), (3, 13), (3, 20)])
+def test_the_stable_abi_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...]) -> None:
+    interpreter(monkeypatch, "cpython", version)
+    config = read(tmp_path, ZMQ_ABI3="1")
+    assert config.abi3
+    assert config.flags == ("abi3",)
+    assert not read(tmp_path).abi3
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "free_threaded", "told"),
+    [
+        ("cpython", (3, 11), 0, "cpython 3.11"),
+        ("pypy", (3, 12), 0, "pypy 3.12"),
+        ("cpython", (3, 14), 1, r"cpython 3\.14 \(free-threaded\)"),
+    ],
+)
+def test_who_has_no_stable_abi(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, version: tuple[int, ...], free_threaded: int, told: str
+) -> None:
+    interpreter(monkeypatch, name, version, free_threaded)
+    with pytest.raises(BuildError, match=f"ZMQ_ABI3=1 needs CPython 3.12 or newer with its GIL, this is {told}"):
+        read(tmp_path, ZMQ_ABI3="1")
+
+
+def test_lines_are_not_traced_in_the_limited_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interpreter(monkeypatch, "cpython", (3, 12))
+    with pytest.raises(BuildError, match="ZMQ_BUILD_COVERAGE"):
+        read(tmp_path, ZMQ_ABI3="1", ZMQ_BUILD_COVERAGE="1")
 
 
 def test_patches_are_applied_unless_they_are_switched_off(tmp_path: Path) -> None:

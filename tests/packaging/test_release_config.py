@@ -18,6 +18,8 @@ else:
 sys.path.append(str(ROOT / "tools"))
 import wheels
 
+from buildutils.config import ABI3_SINCE
+
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -55,6 +57,16 @@ def test_actions_are_pinned_and_nothing_is_permitted_at_large(path: Path) -> Non
 def test_one_version_of_each_action() -> None:
     pins = {tuple(pin.split("@")) for path in WORKFLOWS for pin in re.findall(r"uses: (\S+)", path.read_text())}
     assert len({action for action, _ in pins}) == len(pins)
+
+
+def test_wheels_for_versions_without_one_of_their_own() -> None:
+    text = (ROOT / ".github" / "workflows" / "wheels.yml").read_text()
+    rows = re.findall(r"- \{ name: abi3-.* build: \"(.*)\", abi3: \"1\" \}", text)
+    assert len(rows) == 5
+    # the first is built with, the others are only tested
+    assert {row.split()[0] for row in rows} == {f"cp{ABI3_SINCE[0]}{ABI3_SINCE[1]}-*"}
+    assert "ZMQ_ABI3=${{ matrix.abi3 || '0' }}" in text
+    assert "abi3audit --strict dist/*-abi3-*.whl" in text
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

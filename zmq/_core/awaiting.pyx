@@ -7,7 +7,7 @@ a message is there, and knows how to give it back.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
-from cpython.object cimport PyObject
+from cpython.object cimport PyObject, PyObject_GenericSetAttr
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t
 
@@ -27,10 +27,9 @@ cdef extern from "Python.h":
         PYGEN_ERROR
         PYGEN_NEXT
     ctypedef PySendResult (*sendfunc)(PyObject *iterator, PyObject *value, PyObject **result) except PYGEN_ERROR
-    ctypedef struct PyAsyncMethods:
-        sendfunc am_send
-    ctypedef struct Type "PyTypeObject":
-        PyAsyncMethods *tp_as_async
+
+cdef extern from "abi.h":
+    void abi_set_am_send(type cls, sendfunc function)
 
 cdef enum:
     # in a queue of at most so many, cancelled ones do no harm
@@ -76,7 +75,7 @@ cdef class _Done:
     cdef bint given_back
     cdef int64_t number
     cdef list continued
-    cdef dict __dict__
+    cdef dict attributes    # of others' making; Cython cannot make a type from a specification that has a __dict__ of its own
     cdef object __weakref__
 
     cdef object deliver(self):
@@ -178,6 +177,31 @@ cdef class _Done:
         if value:
             raise error_named("InvalidStateError", "the operation is done")
 
+    cdef dict others(self):
+        if self.attributes is None:
+            self.attributes = {}
+        return self.attributes
+
+    @property
+    def __dict__(self):
+        return self.others()
+
+    def __getattr__(self, str name):
+        if self.attributes is None or name not in self.attributes:
+            raise AttributeError(f"{future_class.__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        return self.attributes[name]
+
+    def __setattr__(self, str name, value):
+        if hasattr(_Done, name):
+            PyObject_GenericSetAttr(self, name, value)
+        else:
+            self.others()[name] = value
+
+    def __delattr__(self, str name):
+        if name not in self.others():
+            raise AttributeError(f"{future_class.__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        del self.attributes[name]
+
     def __repr__(self):
         return f"<{future_class.__name__} {'cancelled' if self.given_back else 'finished'} result={self.value!r}>"
 
@@ -190,7 +214,7 @@ cdef PySendResult send_to_done(PyObject *iterator, PyObject *value, PyObject **r
 
 
 # `await` asks for this first: a result without a StopIteration around it
-(<Type *> _Done).tp_as_async.am_send = send_to_done
+abi_set_am_send(_Done, send_to_done)
 
 
 cdef _Done done_sending(object loop, object value):

@@ -5,6 +5,9 @@ from libc.stdint cimport int64_t
 from .life cimport closed_context, context_adopt, context_get, context_open, context_set, context_shut
 from .wait cimport WAIT_FOREVER, wait_now_ns
 
+cdef extern from "abi.h":
+    void abi_take_class(object self)
+
 from errno import ETIMEDOUT
 
 from zmq.constants import ContextOption
@@ -26,6 +29,7 @@ cdef class Context:
 
     def __cinit__(self, *args, **kwargs):
         # subclasses may have any signature: the arguments are __init__'s
+        abi_take_class(self)
         self.handle = closed_context()
 
     def __init__(self, int io_threads=1, size_t shadow=0):

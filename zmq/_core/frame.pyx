@@ -7,12 +7,9 @@ from cpython.buffer cimport Py_buffer, PyBuffer_FillInfo, PyBuffer_Release
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cython cimport critical_section
 
-cdef extern from "Python.h":
-    ctypedef struct PyObject
-    ctypedef struct PyTypeObject
-    ctypedef object (*newfunc)(PyTypeObject *, PyObject *, PyObject *)
-    ctypedef struct PyTypeObject:
-        newfunc tp_new
+cdef extern from "abi.h":
+    object abi_new(type cls, tuple arguments)
+    void abi_take_class(object self)
 
 
 from . cimport _lib
@@ -54,6 +51,7 @@ cdef class Frame:
 
     def __cinit__(self, *args, **kwargs):
         # subclasses may have any signature: the arguments are __init__'s
+        abi_take_class(self)
         _lib.msg_init(&self.msg)
         self.writable = True
 
@@ -246,7 +244,7 @@ cdef bytes as_group(object group):
 
 cdef Frame frame_received(type frame_class, zmq_msg_t *msg):
     """A frame that takes over a received message."""
-    cdef Frame frame = <Frame> (<PyTypeObject *> frame_class).tp_new(<PyTypeObject *> frame_class, <PyObject *> NO_ARGUMENTS, NULL)
+    cdef Frame frame = <Frame> abi_new(frame_class, NO_ARGUMENTS)
     _lib.msg_move(&frame.msg, msg)
     frame.received = True
     frame.more = _lib.msg_more(&frame.msg)

@@ -26,9 +26,8 @@ from zmq.error import Again
 
 from .release import _FINISHED_TRACKER
 
-cdef extern from "Python.h":
-    Py_ssize_t PySequence_Fast_GET_SIZE(object sequence)
-    PyObject **PySequence_Fast_ITEMS(object sequence)
+cdef extern from "abi.h":
+    PyObject **abi_items(object sequence, PyObject **few, Py_ssize_t room, Py_ssize_t *count)
 
 cdef enum Prepared:
     COPIED, LENT, FRAME
@@ -229,12 +228,12 @@ cdef object send_parts(
 cdef bint send_at_once(SocketHandle handle, object msg_parts, int flags) except -1:
     """Send a list or tuple if that takes neither waiting nor anything but copies of small bytes."""
     cdef Py_ssize_t count
+    cdef PyObject *few[FEW_PARTS]
     cdef PyObject **items
     if HANDLE_PER_CALL:
         # another thread may change a list meanwhile
         msg_parts = tuple(msg_parts)
-    count = PySequence_Fast_GET_SIZE(msg_parts)
-    items = PySequence_Fast_ITEMS(msg_parts)
+    items = abi_items(msg_parts, few, FEW_PARTS, &count)
     return few_small_bytes(items, count) and send_bytes(handle, items, count, flags)
 
 

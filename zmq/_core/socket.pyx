@@ -29,6 +29,9 @@ from .sending cimport SHARE_BYTES_FROM, check_batch, send_batch, send_frame, sen
 from .sockopt cimport get_option, set_option
 from .wait cimport deadline_of
 
+cdef extern from "abi.h":
+    void abi_take_class(object self)
+
 from ._lib import IPC_PATH_MAX_LEN, strerror
 
 cdef enum:
@@ -110,6 +113,7 @@ cdef class Socket(OptionHolder):
 
     def __cinit__(self, *args, **kwargs):
         # subclasses may have any signature: the arguments are __init__'s
+        abi_take_class(self)
         self.handle = closed_socket()
 
     def __init__(self, context=None, int socket_type=-1, size_t shadow=0, copy_threshold=None):

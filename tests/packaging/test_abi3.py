@@ -1,0 +1,100 @@
+"""The build in CPython's limited API: one wheel for several Pythons, and what it does not take from their internals."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+from build_tree import BUILD_LIMIT, ROOT, Build
+
+from buildutils.config import ABI3_SINCE
+
+sys.path.append(str(ROOT / "tools"))
+import wheels
+
+pytestmark = [pytest.mark.slow_build, pytest.mark.timeout(900)]
+
+#: What the tests in the installed wheel are; the parts that neither take long nor need optional packages.
+SELECTION = ["core/test_send.py", "core/test_multipart.py", "core/test_batch.py", "core/test_frame.py", "core/test_frame_buffer.py",
+             "core/test_tracker.py", "core/test_zero_copy.py", "core/test_poll.py", "core/test_proxy.py", "core/test_options.py",
+             "core/test_package.py", "layers", "flavours/test_asyncio.py", "flavours/test_asyncio_cancel.py"]  # fmt: skip
+
+
+def call(*command: str | Path, cwd: Path, timeout: float = BUILD_LIMIT, **env: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")} | env
+    line = [str(part) for part in command]
+    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout)
+    assert done.returncode == 0, f"{line}\n{done.stdout[-8000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def pythons() -> list[Path]:
+    """The machine's CPythons that have a stable ABI of that version, the oldest first."""
+    found = [python.path for python in wheels.find_pythons() if tuple(map(int, python.version.split(".")[:2])) >= ABI3_SINCE]
+    if not found:
+        pytest.skip(f"the machine has no CPython {'.'.join(map(str, ABI3_SINCE))} or newer")
+    return found
+
+
+@pytest.fixture(scope="module")
+def wheel(pythons: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole package, built with the oldest of them."""
+    work = tmp_path_factory.mktemp("abi3")
+    unwanted = shutil.ignore_patterns("build", ".git", "*.so", "*.pyd", "__pycache__", ".*_cache", "*.egg-info")
+    shutil.copytree(ROOT, work / "tree", ignore=unwanted)
+    switches = {"ZMQ_ABI3": "1", "ZMQ_PREFIX": "bundled"}
+    call(pythons[0], "-m", "pip", "wheel", "-q", "--no-deps", "-w", work / "out", work / "tree", cwd=work, **switches)
+    (path,) = (work / "out").glob("*.whl")
+    return path
+
+
+def test_the_wheel_is_one_for_all(wheel: Path) -> None:
+    assert f"-cp{ABI3_SINCE[0]}{ABI3_SINCE[1]}-abi3-" in wheel.name
+    with zipfile.ZipFile(wheel) as archive:
+        compiled = [name for name in archive.namelist() if name.endswith((".so", ".pyd"))]
+    assert len(compiled) == len(list((ROOT / "zmq" / "_core").glob("*.pyx")))
+    assert all(name.endswith((".abi3.so", ".pyd")) and "cpython" not in name for name in compiled)
+
+
+def test_only_the_stable_abi_is_used(pythons: list[Path], wheel: Path, tmp_path: Path) -> None:
+    call(pythons[0], "-m", "venv", tmp_path / "env", cwd=tmp_path)
+    programs = tmp_path / "env" / ("Scripts" if sys.platform == "win32" else "bin")
+    call(programs / "python", "-m", "pip", "install", "-q", "abi3audit", cwd=tmp_path)
+    call(programs / "abi3audit", "--strict", "--verbose", wheel, cwd=tmp_path)
+
+
+def test_each_python_runs_it(pythons: list[Path], wheel: Path, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests", tmp_path / "suite" / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path / "suite")
+    for path in pythons:
+        place = tmp_path / path.parent.parent.name
+        call(path, "-m", "venv", place, cwd=tmp_path)
+        python = place / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+        call(python, "-m", "pip", "install", "-q", f"pyzmq[test] @ {wheel.as_uri()}", cwd=tmp_path)
+        shown = call(python, "-m", "zmq", "info", cwd=tmp_path)
+        assert "abi3" in shown, shown
+        pytest_run = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        assert " passed" in call(*pytest_run, *(f"tests/{name}" for name in SELECTION), cwd=tmp_path / "suite")
+        # programs of others, compiled against the whole API
+        assert " passed" in call(*pytest_run, "-m", "slow_build", "tests/cimport", cwd=tmp_path / "suite")
+
+
+@pytest.mark.skipif(
+    sys.version_info < ABI3_SINCE or sys.implementation.name != "cpython" or bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="this interpreter has no stable ABI to build for",
+)
+def test_a_wheel_has_the_modules_of_one_build_only(small_tree: Path, build: Build) -> None:
+    for abi3, tag in (("1", "abi3"), ("0", sysconfig.get_config_var("SOABI")), ("1", "abi3")):
+        shutil.rmtree(small_tree / "dist", ignore_errors=True)
+        build("bdist_wheel", ZMQ_ABI3=abi3)
+        (path,) = (small_tree / "dist").glob("*.whl")
+        with zipfile.ZipFile(path) as archive:
+            compiled = sorted(Path(name).name for name in archive.namelist() if name.endswith((".so", ".pyd")))
+        assert compiled == sorted(f"{name}.{tag}.so" for name in ("_lib", "above")) or sys.platform == "win32"

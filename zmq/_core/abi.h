@@ -1,0 +1,69 @@
+/* What differs between CPython's whole C API and its limited one, in which a build with ZMQ_ABI3=1 is written: buildutils/extensions.py
+   puts this before every module of such a build. In an ordinary build what is here is what it stands for, and costs nothing. */
+#ifndef PYZMQ_ABI_H
+#define PYZMQ_ABI_H
+
+#ifndef PY_SSIZE_T_CLEAN
+#define PY_SSIZE_T_CLEAN
+#endif
+#include <Python.h>
+
+#ifdef Py_LIMITED_API
+
+/* The raw allocator is in the limited API from 3.13 on. */
+#include <stdlib.h>
+#define PyMem_RawMalloc(size) malloc(size)
+#define PyMem_RawFree(memory) free(memory)
+
+/* Functions for macros that look into objects. */
+#define PyBytes_AS_STRING(bytes) PyBytes_AsString(bytes)
+#define PyBytes_GET_SIZE(bytes) PyBytes_Size(bytes)
+#define PyByteArray_AS_STRING(array) PyByteArray_AsString(array)
+#define PyList_SET_ITEM(list, place, item) ((void) PyList_SetItem(list, place, item))
+
+/* The items of a list or tuple, borrowed: an array of no more than `room`, else of none. */
+static inline PyObject **abi_items(PyObject *sequence, PyObject **few, Py_ssize_t room, Py_ssize_t *count)
+{
+    int is_list = PyList_Check(sequence);
+    Py_ssize_t i, size = is_list ? PyList_Size(sequence) : PyTuple_Size(sequence);
+    *count = size > room ? 0 : size;
+    for (i = 0; i < *count; i++)
+        few[i] = is_list ? PyList_GetItem(sequence, i) : PyTuple_GetItem(sequence, i);
+    return few;
+}
+
+static inline PyObject *abi_new(PyTypeObject *type, PyObject *arguments)
+{
+    return ((newfunc) PyType_GetSlot(type, Py_tp_new))(type, arguments, NULL);
+}
+
+/* A slot can be given only to a type that is being made: `await` takes the way of any iterator. */
+#define abi_set_am_send(type, function) ((void) (function))
+
+#else
+
+static inline PyObject **abi_items(PyObject *sequence, PyObject **few, Py_ssize_t room, Py_ssize_t *count)
+{
+    (void) few, (void) room;
+    *count = PySequence_Fast_GET_SIZE(sequence);
+    return PySequence_Fast_ITEMS(sequence);
+}
+
+static inline PyObject *abi_new(PyTypeObject *type, PyObject *arguments)
+{
+    return type->tp_new(type, arguments, NULL);
+}
+
+#define abi_set_am_send(type, function) ((type)->tp_as_async->am_send = (function))
+
+#endif
+
+/* An object of a class made from a specification lets go of its class when it ends. The class of another's `cdef class Mine(Socket)` is
+   static, which nobody holds when an object is made. */
+#define abi_take_class(object) \
+    do { \
+        if (CYTHON_USE_TYPE_SPECS && !(PyType_GetFlags(Py_TYPE(object)) & Py_TPFLAGS_HEAPTYPE)) \
+            Py_INCREF((PyObject *) Py_TYPE(object)); \
+    } while (0)
+
+#endif

@@ -184,10 +184,13 @@ def test_a_taken_port_says_so(run_child: RunChild, sshd: Any, way: bool) -> None
     ).ok()
 
 
-def test_a_tunnel_ends_with_the_program(run_child: RunChild, sshd: Any) -> None:
+@pytest.mark.parametrize("hang_up", ["SIG_DFL", "SIG_IGN"], ids=["plain", "nohup"])
+def test_a_tunnel_ends_with_the_program(run_child: RunChild, sshd: Any, hang_up: str) -> None:
     child = run_child(
-        script("""
+        script(f"""
+        import signal
         if __name__ == "__main__":
+            signal.signal(signal.SIGHUP, signal.{hang_up})
             print(zmq.ssh.openssh_tunnel(tunnel.select_random_ports(1)[0], 1, server, keyfile=key))
         """),
         sshd.address,

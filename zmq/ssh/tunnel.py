@@ -8,10 +8,12 @@ from __future__ import annotations
 import atexit
 import os
 import re
+import signal
 import socket as _socket
 import subprocess
 import sys
 import time
+from functools import partial
 from getpass import getpass, getuser
 from multiprocessing import Pipe, Process
 from types import ModuleType
@@ -216,7 +218,15 @@ def openssh_tunnel(
         server, keyfile, "-S", "none", "-o", "ExitOnForwardFailure=yes", "-o", "PermitLocalCommand=yes",
         "-o", f"LocalCommand=echo {_READY}", "-T", "-L", forward,
     )  # fmt: skip
-    ssh = pexpect.spawn(command[0], [*command[1:], f"sleep {int(timeout)}"], env=_environment(), echo=False, encoding="utf-8")
+    ssh = pexpect.spawn(
+        command[0],
+        [*command[1:], f"sleep {int(timeout)}"],
+        env=_environment(),
+        echo=False,
+        encoding="utf-8",
+        # the hang-up of its terminal ends it with this program, which may be one of nohup's
+        preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),
+    )
     try:
         _answer(pexpect, ssh, server, password, time.monotonic() + timeout)
     except BaseException:

@@ -17,6 +17,28 @@ T = TypeVar("T")
 LIMIT = 20.0
 
 
+#: Seconds that a ticker may have to wait for its turn.
+LONGEST_GAP = 0.01
+
+
+class Gaps:
+    """How long a ticker waits for its turns, in processor time of this thread: other processes cannot make that longer."""
+
+    def __init__(self) -> None:
+        self._last = time.thread_time()
+        self._longest = 0.0
+
+    def tick(self) -> None:
+        now = time.thread_time()
+        self._longest = max(self._longest, now - self._last)
+        self._last = now
+
+    def check(self) -> None:
+        """Fail when it had to wait for too long, now included."""
+        self.tick()
+        assert self._longest < LONGEST_GAP, f"no turn for {self._longest * 1000:.1f} ms"
+
+
 class NoReaderLoop(asyncio.SelectorEventLoop):
     """A loop that cannot watch descriptors, as Windows' Proactor loop."""
 

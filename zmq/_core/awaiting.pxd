@@ -25,9 +25,11 @@ cdef class Turns:
     cdef public object senders
     cdef public object pollers
     cdef public Py_ssize_t budget  # so many more operations may be done at once before one goes through the loop
+    cdef int64_t began           # when they last came from the event loop
     cdef public bint left
     cdef public Socket core      # a shadow of its own: it lives as long as the libzmq socket has waiters
     cdef bint allow(self, object queue) except -1
+    cdef bint go_on(self) noexcept
 
 
 cdef class AwaitingSocket(Socket):

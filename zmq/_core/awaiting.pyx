@@ -18,6 +18,7 @@ from .receiving cimport TRY, give_back, number_received, receive_batch, receive_
 from .sending cimport SHARE_BYTES_FROM, send_at_once, send_frame, send_parts
 from .socket cimport Socket
 from .sockopt cimport get_int
+from .wait cimport wait_now_ns
 
 from zmq.error import Again
 
@@ -34,6 +35,10 @@ cdef extern from "abi.h":
 cdef enum:
     # in a queue of at most so many, cancelled ones do no harm
     FEW_WAITERS = 32
+    # operations that are done at once before the clock is asked, and nanoseconds after which one goes through the event loop, for the
+    # sake of everybody else in it
+    IN_A_ROW = 64
+    TURN_NS = 200000
 
 cdef enum Kind:
     FRAME, MESSAGE, FRAMES, MESSAGES
@@ -362,7 +367,19 @@ cdef class Turns:
 
     cdef bint allow(self, object queue) except -1:
         """Whether an operation may be tried at once, here and now."""
-        return self.budget > 0 and not len(queue) and self.loop is running_loop()
+        return (self.budget > 0 or self.go_on()) and not len(queue) and self.loop is running_loop()
+
+    cdef bint go_on(self) noexcept:
+        """Whether this turn may last longer, though its budget is used up."""
+        if self.left or wait_now_ns() - self.began > TURN_NS:
+            return False
+        self.budget = IN_A_ROW
+        return True
+
+    def begin_turn(self):
+        """Come from the event loop: others in it had their turn."""
+        self.budget = IN_A_ROW
+        self.began = wait_now_ns()
 
     def spend(self, Py_ssize_t operations):
         """Count operations that were done at once."""

@@ -6,7 +6,6 @@ from contextvars import copy_context
 from time import monotonic
 
 from ..error import Again, ContextTerminated
-from ._loops import IMMEDIATE_IN_A_ROW
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class Listener:
     def _turn(self) -> None:
         self._due = False
         until = monotonic() + LONGEST_TURN
-        for _ in range(IMMEDIATE_IN_A_ROW):
+        while monotonic() <= until:
             # a callback may have closed the socket, stopped this, or taken the socket to another loop
             if self._stopped or self._socket.closed or self._readiness.left:
                 return
@@ -87,8 +86,6 @@ class Listener:
                 raise
             except BaseException as error:  # noqa: BLE001  # as the loop does with those of its callbacks
                 self._report(error)
-            if monotonic() > until:
-                break
         if not self._stopped:
             self.settle(None)
 

@@ -17,9 +17,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# So many operations in a row may be done at once; then one goes through the loop, for the sake of everybody else in it.
-IMMEDIATE_IN_A_ROW = 64
-
 running_loop = asyncio._get_running_loop
 
 
@@ -80,8 +77,8 @@ class LoopReadiness(Turns, Readiness):
         self.core = core
         self.loop = loop
         self.fd: int = core.get(SocketOption.FD)
-        self.budget = IMMEDIATE_IN_A_ROW
         self.look_due = False
+        self.begin_turn()
         self.attach()
 
     def attach(self) -> None:
@@ -96,7 +93,7 @@ class LoopReadiness(Turns, Readiness):
         self.look_due = False
         if self.left:
             return
-        self.budget = IMMEDIATE_IN_A_ROW
+        self.begin_turn()
         if not self.look_for_messages():
             super().look()
 

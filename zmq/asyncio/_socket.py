@@ -158,11 +158,16 @@ class Socket(AwaitingSocket, _BlockingSocket):
             return self._failed(ZMQError(Errno.ENOTSOCK))
         readiness = self._readiness()
         operation = partial(verb, self, message, flags | DONTWAIT, *args)
-        future = Future(loop=readiness.loop)
+        return self._send_now_or_later(Future(loop=readiness.loop), operation, flags, readiness, 1)
+
+    def _send_now_or_later(
+        self, future: Future, operation: Callable[[], Any], flags: int, readiness: LoopReadiness, cost: int
+    ) -> Future:
         if flags & DONTWAIT or (readiness.budget and not readiness.senders):
-            readiness.spend(1)
+            readiness.spend(cost)
             try:
                 future.set_result(operation())
+                return future
             except Again as error:
                 if flags & DONTWAIT:
                     future.set_exception(error)
@@ -170,13 +175,11 @@ class Socket(AwaitingSocket, _BlockingSocket):
             except Exception as error:  # noqa: BLE001  # the awaiter is told
                 future.set_exception(error)
                 return future
-            else:
-                return future
         return self._wait(future, operation, readiness, readiness.senders, SNDTIMEO)
 
     def _wait(
         self, future: Future, operation: Callable[[], Any], readiness: LoopReadiness, queue: deque[Any], timeout_option: int
-    ) -> Any:
+    ) -> Future:
         timeout = _get(self, timeout_option)
         if timeout >= 0:
             future.expire_in(timeout)
@@ -209,19 +212,8 @@ class Socket(AwaitingSocket, _BlockingSocket):
         except Exception as error:  # noqa: BLE001  # the awaiter is told
             future.set_exception(error)
             return future
-        if flags & DONTWAIT or (readiness.budget and not readiness.senders):
-            try:
-                future.set_result(send())
-            except Again as error:
-                if flags & DONTWAIT:
-                    future.set_exception(error)
-                    return future
-            except Exception as error:  # noqa: BLE001  # the awaiter is told
-                future.set_exception(error)
-                return future
-            else:
-                return future
-        return self._wait(future, send, readiness, readiness.senders, SNDTIMEO)
+        # it counts its messages itself
+        return self._send_now_or_later(future, send, flags, readiness, 0)
 
     def poll(self, timeout: float | None = None, flags: int = POLLIN) -> Any:
         if self._closed:

@@ -1,4 +1,4 @@
-"""What the flavours that await have in common above the verbs: messages that go back, batches, streams."""
+"""What flavours have in common above the verbs: messages that go back, and batches."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
-
-    from typing_extensions import Self
 
 DONTWAIT = int(Flag.DONTWAIT)
 
@@ -62,16 +60,3 @@ class SendMany:
         if self._wait and self.sent < len(self._batch):
             raise Again()
         return self.sent
-
-
-class Stream:
-    """What a receiving verb gives, again and again."""
-
-    def __init__(self, receive: Callable[[], Any]) -> None:
-        self._receive = receive
-
-    def __aiter__(self) -> Self:
-        return self
-
-    def __anext__(self) -> Any:
-        return self._receive()

@@ -19,8 +19,9 @@ except ImportError:
 
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled, current_token
 
-from ._awaited import SendMany, Stream, frames_of, frames_of_many
+from ._awaited import SendMany, frames_of, frames_of_many
 from ._context import Context as _Context
+from ._core.awaiting import Stream
 from ._core.poll import zmq_poll
 from ._core.release import set_tracker_awaiter
 from ._core.socket import Socket as _CoreSocket

@@ -9,6 +9,7 @@ from gevent import get_hub, monkey
 from gevent.exceptions import InvalidSwitchError
 from gevent.hub import Waiter as _Switch
 
+from .._awaited import frames_of, frames_of_many
 from .._core.socket import Socket as _CoreSocket
 from .._readiness import Readiness
 from ..constants import Errno, SocketOption
@@ -130,8 +131,7 @@ class Receiver(Waiter):
         self._socket._give_back(self._frames(self._result), self._number)
 
     def _frames(self, received: Any) -> list[tuple[Any, bool]]:
-        """What was received as frames, each with whether another is behind it."""
-        return as_frames(received) if type(received) is list else [(received, self._more)]
+        return frames_of(received, self._more)
 
 
 class ManyReceiver(Receiver):
@@ -144,16 +144,7 @@ class ManyReceiver(Receiver):
         super().settle(result)
 
     def _frames(self, received: Any) -> list[tuple[Any, bool]]:
-        if type(received[0]) is list:
-            return [frame for message in received for frame in as_frames(message)]
-        continued = self._continued or ()
-        return [(frame, i in continued) for i, frame in enumerate(received)]
-
-
-def as_frames(message: list[Any]) -> list[tuple[Any, bool]]:
-    """A message as a socket takes it back."""
-    last = len(message) - 1
-    return [(frame, i < last) for i, frame in enumerate(message)]
+        return frames_of_many(received, self._continued)
 
 
 class HubReadiness(Readiness):

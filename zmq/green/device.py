@@ -7,8 +7,8 @@ from typing import Any
 import gevent
 from gevent.event import AsyncResult
 
+from .._awaited import frames_of
 from ..constants import SocketType
-from ._hub import as_frames
 from .core import Socket
 
 _CANNOT_RECEIVE = (SocketType.PUSH, SocketType.PUB, SocketType.RADIO, SocketType.SCATTER)
@@ -52,7 +52,7 @@ def _forward(source: Socket, target: Socket, capture: Socket | None, ended: Asyn
             try:
                 target.send_multipart(message, copy=False)
             except BaseException:
-                source._give_back(as_frames(message), number)
+                source._give_back(frames_of(message, False), number)
                 raise
             if capture is not None:
                 capture.send_multipart(message, copy=False)

@@ -60,6 +60,7 @@ def macros(config: BuildConfig, library: Library, name: str) -> list[tuple[str, 
         result += [
             ("ZMQ_BUILD_ORIGIN", _c_string(library.origin)),
             ("ZMQ_BUILD_DETAIL", _c_string(library.detail)),
+            ("ZMQ_BUILD_PATCHES", _c_string(" ".join(name for part in library.components for name in part.patches))),
             ("ZMQ_BUILD_FLAGS", _c_string(" ".join(config.flags))),
         ]
     return result

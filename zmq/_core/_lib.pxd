@@ -75,6 +75,7 @@ cdef int try_context_term(void *context) noexcept nogil
 cdef void context_term_detached(void *context) noexcept
 cdef void *context_term_start(void *context) except NULL
 cdef bint context_term_wait(void *job, int64_t timeout_ns) noexcept
+cdef int context_term_result(void *job) noexcept
 cdef void context_term_forget(void *job) noexcept
 cdef int context_set(void *context, int option, int value) except -1
 cdef int context_get(void *context, int option) except? -1

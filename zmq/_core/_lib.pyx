@@ -45,6 +45,9 @@ cdef extern from *:
     #ifndef ZMQ_BUILD_DETAIL
     #define ZMQ_BUILD_DETAIL ""
     #endif
+    #ifndef ZMQ_BUILD_PATCHES
+    #define ZMQ_BUILD_PATCHES ""
+    #endif
     #ifndef ZMQ_BUILD_FLAGS
     #define ZMQ_BUILD_FLAGS ""
     #endif
@@ -62,6 +65,7 @@ cdef extern from *:
     typedef struct {
         void *context;
         PyThread_type_lock done;
+        int error;
         atomic_long_t references;
     } term_job;
 
@@ -82,8 +86,9 @@ cdef extern from *:
         sigfillset(&all);
         pthread_sigmask(SIG_BLOCK, &all, NULL);
     #endif
-        while (zmq_ctx_term(job->context) != 0 && zmq_errno() == EINTR) {
-        }
+        do {
+            job->error = zmq_ctx_term(job->context) == 0 ? 0 : zmq_errno();
+        } while (job->error == EINTR);
         PyThread_release_lock(job->done);
         term_job_unref(job);
     }
@@ -95,6 +100,7 @@ cdef extern from *:
         if (job == NULL)
             return NULL;
         job->context = context;
+        job->error = 0;
         job->references = 2;
         job->done = PyThread_allocate_lock();
         if (job->done == NULL) {
@@ -111,6 +117,11 @@ cdef extern from *:
         return job;
     }
 
+    static int term_job_error(void *job)
+    {
+        return ((term_job *) job)->error;
+    }
+
     /* 1: done; 0: not yet, or a signal came. */
     static int term_job_wait(void *job, long long microseconds)
     {
@@ -124,11 +135,13 @@ cdef extern from *:
     int PYZMQ_IPC_PATH_MAX_LEN
     const char *ZMQ_BUILD_ORIGIN
     const char *ZMQ_BUILD_DETAIL
+    const char *ZMQ_BUILD_PATCHES
     const char *ZMQ_BUILD_FLAGS
     const char *PYZMQ_COMPILER
     const char *CYTHON_VERSION "CYTHON_ABI"
     void *term_job_start(void *context)
     int term_job_wait(void *job, long long microseconds) nogil
+    int term_job_error(void *job)
     void term_job_unref(void *job)
 
 IPC_PATH_MAX_LEN = PYZMQ_IPC_PATH_MAX_LEN
@@ -558,6 +571,11 @@ cdef bint context_term_wait(void *job, int64_t timeout_ns) noexcept:
     return done
 
 
+cdef int context_term_result(void *job) noexcept:
+    """Of a job that is done: 0 or -errno."""
+    return -term_job_error(job)
+
+
 cdef void context_term_forget(void *job) noexcept:
     term_job_unref(job)
 
@@ -623,10 +641,11 @@ def has(str capability):
 
 
 def build_info():
-    """Return how this module was built: where libzmq came from, its version then, flags, compiler, Cython."""
+    """Return how this module was built: where libzmq came from, its version then and repairs, flags, compiler, Cython."""
     return {
         "origin": (<bytes> ZMQ_BUILD_ORIGIN).decode(),
         "detail": (<bytes> ZMQ_BUILD_DETAIL).decode(),
+        "patches": (<bytes> ZMQ_BUILD_PATCHES).decode(),
         "flags": (<bytes> ZMQ_BUILD_FLAGS).decode(),
         "compiled_version": f"{z.ZMQ_VERSION_MAJOR}.{z.ZMQ_VERSION_MINOR}.{z.ZMQ_VERSION_PATCH}",
         "compiler": (<bytes> PYZMQ_COMPILER).decode(),

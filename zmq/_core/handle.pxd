@@ -37,6 +37,9 @@ cdef class ContextHandle:
     cdef object lock             # of the thread that is inside zmq_ctx_term; its signal handlers may come back
     cdef void *job               # a native thread inside it, left there by a timeout
     cdef atomic_long_t users     # free-threaded: threads in a call on it, which term() lets finish
+    cdef dict bound              # inproc address -> weakly, the handle that bound it; these three: see inproc.pyx
+    cdef dict waiting            # inproc address that was connected to first -> how many of those want a routing id
+    cdef void *taker             # will bind what waits in the end
     cdef object myself           # free-threaded: a weak reference
     cdef object __weakref__
     # intrusive list of all handles, borrowed both ways: see _Registry
@@ -99,7 +102,10 @@ cdef void register_context(ContextHandle handle) noexcept
 cdef SocketHandle find_socket(void *address)
 cdef ContextHandle find_context(void *address)
 
+cdef void bind_waiting(ContextHandle context) noexcept
+
 cdef int monitor_begun(SocketHandle handle, bytes address) except -1
+cdef SocketHandle monitored_at(bytes address)
 cdef int read_monitor(SocketHandle handle, bytes address) except -1
 cdef void end_monitor(SocketHandle handle) noexcept
 cdef void end_monitored(SocketHandle handle) noexcept

@@ -17,6 +17,7 @@ from _weakref import ref
 
 from libc.errno cimport ENOTSOCK
 from libc.stdint cimport int64_t
+from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.exc cimport PyErr_CheckSignals
 from cython cimport critical_section, no_gc_clear
 
@@ -181,6 +182,7 @@ cdef class SocketHandle:
             _lib.socket_close(self.ptr)
 
 
+@no_gc_clear  # its end needs the addresses, of which no cycle can be made
 cdef class ContextHandle:
     def __dealloc__(self):
         cdef void *ptr = self.ptr if self.ptr != NULL else self.terminating
@@ -189,7 +191,19 @@ cdef class ContextHandle:
         if self.job != NULL:
             _lib.context_term_forget(self.job)
         elif ptr != NULL and not self.foreign and not shutting_down():
+            bind_waiting(self)
             _lib.context_term_detached(ptr)
+
+
+cdef void bind_waiting(ContextHandle context) noexcept:
+    """Right before zmq_ctx_term: bind what was connected to and never bound (inproc.pyx)."""
+    cdef void *taker = atomic_swap_ptr(&context.taker, NULL)
+    if taker == NULL:
+        return
+    for address in list(context.waiting):
+        # EADDRINUSE: other code has bound it
+        _lib.try_bind(taker, PyBytes_AS_STRING(address))
+    _lib.socket_close(taker)
 
 
 # ---------------------------------------------------------------- entering and leaving
@@ -423,17 +437,23 @@ def _forget_monitor(gone):
             del monitors[address]
 
 
-cdef int read_monitor(SocketHandle handle, bytes address) except -1:
-    """Before a PAIR connects: when there is a monitor at that address, become its reader."""
+cdef SocketHandle monitored_at(bytes address):
+    """The socket that is, or was, monitored at an address; None: none that is open."""
     cdef SocketHandle watched
-    cdef int no_limit = 0
     found = monitors.get(address)
     watched = found() if found is not None else None
-    if watched is None or watched.closed:
+    return None if watched is None or watched.closed else watched
+
+
+cdef int read_monitor(SocketHandle handle, bytes address) except -1:
+    """Before a PAIR connects: when there is a monitor at that address, become its reader."""
+    cdef SocketHandle watched = monitored_at(address)
+    cdef int no_limit = 0
+    if watched is None:
         return 0
     _lib.try_setsockopt(enter(handle), ZMQ_RCVHWM, &no_limit, sizeof(int))
     leave(handle)
-    handle.monitored = found
+    handle.monitored = ref(watched)
     handle.monitored_count = watched.monitoring
     watched.reader = ref(handle)
     return 0

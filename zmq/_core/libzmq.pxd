@@ -88,6 +88,7 @@ cdef extern from "compat.h" nogil:
     int ZMQ_TYPE
     int ZMQ_EVENTS
     int ZMQ_FD
+    int ZMQ_CONFLATE
     int ZMQ_LINGER
     int ZMQ_RCVHWM
     int ZMQ_RCVMORE
@@ -102,9 +103,12 @@ cdef extern from "compat.h" nogil:
 
     int ZMQ_PAIR
     int ZMQ_PUSH
+    int ZMQ_PULL
     int ZMQ_DEALER
     int ZMQ_REQ
+    int ZMQ_REP
     int ZMQ_ROUTER
+    int ZMQ_PUB
     int ZMQ_SUB
     int ZMQ_XSUB
 

@@ -14,8 +14,8 @@ from cython cimport critical_section
 from . cimport _lib
 from .handle cimport (
     HANDLE_PER_CALL, ContextHandle, SocketHandle, atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_store_long,
-    atomic_swap_ptr, end_monitor, end_monitored, find_context, find_socket, register_context, register_socket, tell_watcher,
-    unregister_socket,
+    atomic_swap_ptr, bind_waiting, end_monitor, end_monitored, find_context, find_socket, register_context, register_socket,
+    tell_watcher, unregister_socket,
 )
 from .libzmq cimport (
     ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_SOCKET_LIMIT, ZMQ_TYPE, fd_t,
@@ -36,8 +36,8 @@ cdef enum:
     CONTEXT_BYTES = 600
 
 cdef enum:
-    # Terminating, libzmq makes a socket for each inproc connection that nobody has bound yet, and aborts the process when the limit
-    # does not allow it. So libzmq's limit is higher than the user's, which is kept here.
+    # An installed libzmq, terminating, makes a socket for each inproc connection that nobody has bound yet, and aborts the process
+    # when the limit does not allow it (inproc.pyx). So libzmq's limit is higher than the user's, which is kept here.
     RESERVED_SOCKETS = 1024
 
 
@@ -78,12 +78,17 @@ cdef str _descriptor_limit():
 
 cdef SocketHandle socket_open(ContextHandle context, int type):
     """A new libzmq socket; EMFILE names the limit that was met."""
-    cdef void *ptr = NULL
-    cdef int tries = 0
     if not context.started:
         _before_the_first_socket(context)
     if context.limit and context.sockets >= context.limit:
         too_many_sockets(context)
+    return _socket_handle(socket_new(context, type), type, context)
+
+
+cdef void *socket_new(ContextHandle context, int type) except NULL:
+    """A libzmq socket that no handle stands for yet, and that takes any place there is."""
+    cdef void *ptr = NULL
+    cdef int tries = 0
     while ptr == NULL:
         try:
             ptr = _socket_in(context, type)
@@ -96,7 +101,7 @@ cdef SocketHandle socket_open(ContextHandle context, int type):
             if tries == 1000:
                 too_many_sockets(context)
             let_others_run()
-    return _socket_handle(ptr, type, context)
+    return ptr
 
 
 cdef int _before_the_first_socket(ContextHandle context) except -1:
@@ -321,10 +326,12 @@ cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1:
         while HANDLE_PER_CALL and atomic_load_long(&handle.users) > 0:
             with nogil:
                 wait_sleep_ns(1000)
+        bind_waiting(handle)
         if deadline != WAIT_FOREVER and handle.job == NULL:
             handle.job = _lib.context_term_start(handle.terminating)
         while handle.job != NULL:
             if _lib.context_term_wait(handle.job, time_left(deadline)):
+                rc = _lib.context_term_result(handle.job)
                 _lib.context_term_forget(handle.job)
                 handle.job = NULL
                 break
@@ -342,6 +349,11 @@ cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1:
                 PyErr_CheckSignals()
                 if handle.closed:
                     return True
+        if rc < 0 and rc != -EFAULT:
+            return _lib.fail_with(-rc, (
+                "term() needs a descriptor or memory, because an inproc address was connected to and never bound: call it again "
+                f"({_descriptor_limit()})"
+            ))
         # EFAULT: the code that made the context has terminated it already
         handle.terminating = NULL
         handle.closed = True

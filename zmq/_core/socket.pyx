@@ -11,7 +11,7 @@ from libc.errno cimport EAGAIN, EINTR, EINVAL, ENAMETOOLONG, ENOENT, ENOTSOCK
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
-from . cimport _lib
+from . cimport _lib, inproc
 from .buffer cimport get_writable_buffer
 from .context cimport Context
 from .frame cimport Frame, as_group, default_threshold, need_drafts
@@ -82,9 +82,12 @@ cdef int call_endpoint(SocketHandle handle, endpoint_call call, object address) 
     cdef bytes name = as_address(address)
     cdef void *ptr
     cdef int rc
+    cdef bint is_inproc = name.startswith(b"inproc:")
     if b"\0" in name:
         return endpoint_failed(EINVAL, name)
-    if (call is _lib.try_bind or call is _lib.try_connect) and not name.startswith(b"inproc:"):
+    if is_inproc:
+        before_inproc(handle, call, name)
+    elif call is _lib.try_bind or call is _lib.try_connect:
         need_descriptors(2)
     while True:
         ptr = enter(handle)
@@ -96,7 +99,23 @@ cdef int call_endpoint(SocketHandle handle, endpoint_call call, object address) 
         if rc != -EINTR:
             break
         PyErr_CheckSignals()
-    return endpoint_failed(-rc, name) if rc < 0 else 0
+    if rc < 0:
+        return endpoint_failed(-rc, name)
+    if is_inproc and call is _lib.try_bind and not inproc.REPAIRED:
+        inproc.after_bind(handle, name)
+    return 0
+
+
+cdef int before_inproc(SocketHandle handle, endpoint_call call, bytes name) except -1:
+    if inproc.REPAIRED:
+        return 0
+    if call is _lib.try_connect:
+        return inproc.before_connect(handle, name)
+    if call is _lib.try_bind:
+        return inproc.before_bind(handle, name)
+    if call is _lib.try_unbind:
+        return inproc.before_unbind(handle, name)
+    return inproc.before_disconnect(handle, name)
 
 
 cdef class Socket(OptionHolder):
@@ -226,6 +245,8 @@ cdef class Socket(OptionHolder):
         cdef bytes name = as_address(addr)
         cdef void *ptr
         need_drafts("connect_peer")
+        if name.startswith(b"inproc:"):
+            before_inproc(self.handle, _lib.try_connect, name)
         ptr = enter(self.handle)
         try:
             return _lib.connect_peer(ptr, PyBytes_AS_STRING(name))
@@ -276,6 +297,8 @@ cdef class Socket(OptionHolder):
         if rc < 0:
             _lib.fail(-rc)
         monitor_begun(handle, name)
+        if name is not None and not inproc.REPAIRED:
+            inproc.forget(handle, name)
 
     def join(self, group):
         """Join a group of a DISH socket (draft).

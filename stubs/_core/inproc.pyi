@@ -1,0 +1,1 @@
+"""Inproc connections that nobody has bound yet; for the other compiled modules only."""

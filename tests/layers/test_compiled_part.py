@@ -42,7 +42,7 @@ MAY_NAME = {
         *("_lib", "libzmq", "buffer", "release", "wait", "handle", "life", "inproc"),
         *("sockopt", "context", "frame", "sending", "receiving"),
     },
-    "awaiting": {"_lib", "libzmq", "handle", "sockopt", "socket", "sending", "receiving"},
+    "awaiting": {"_lib", "libzmq", "wait", "handle", "sockopt", "socket", "sending", "receiving"},
     "poll": {"_lib", "libzmq", "wait", "handle", "socket"},
     "proxy": {"_lib", "libzmq", "wait", "handle", "socket"},
 }

@@ -334,6 +334,23 @@ def test_gather_of_futures_cancelled(run: Run, apair: Pair, when: str) -> None:
     run(main)
 
 
+def test_gather_of_a_message_that_was_there(run: Run, apair: Pair) -> None:
+    """It was received at once, and goes back when gather() is cancelled before anybody got it."""
+
+    async def main() -> None:
+        a, b = apair()
+        for _ in range(2):  # the first makes the socket one of this loop
+            await a.send(b"x")
+            await b.poll()
+            gathering = asyncio.gather(b.recv(), asyncio.Future())
+            gathering.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await gathering
+            assert await soon(b.recv()) == b"x"
+
+    run(main)
+
+
 def test_cancelled_before_it_ran(run: Run, apair: Pair) -> None:
     """A pending future that is cancelled eats nothing, alone or in the middle of a queue."""
 

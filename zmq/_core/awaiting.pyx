@@ -35,8 +35,8 @@ cdef extern from "abi.h":
 cdef enum:
     # in a queue of at most so many, cancelled ones do no harm
     FEW_WAITERS = 32
-    # operations that are done at once before the clock is asked, and nanoseconds after which one goes through the event loop, for the
-    # sake of everybody else in it
+    # operations that are done at once before the clock is asked, and nanoseconds after which one goes through the event loop, for
+    # the sake of everybody else in it
     IN_A_ROW = 64
     TURN_NS = 200000
 
@@ -85,7 +85,7 @@ cdef class _Done:
 
     cdef object deliver(self):
         if self.given_back:
-            raise error_named("CancelledError", "cancel() gave the message back to the socket")
+            raise self._make_cancelled_error()
         self.socket = None
         return self.value if self.load is None else self.load(self.value)
 
@@ -129,7 +129,7 @@ cdef class _Done:
     def exception(self):
         """Return None: the operation did not fail."""
         if self.given_back:
-            raise error_named("CancelledError", "cancel() gave the message back to the socket")
+            raise self._make_cancelled_error()
         return None
 
     def cancel(self, msg=None):
@@ -141,6 +141,10 @@ cdef class _Done:
             give_back_received(socket, self.kind, self.value, self.more, self.continued, self.number)
             self.value = None
         return self.given_back
+
+    def _make_cancelled_error(self):
+        # gather() asks its children for it
+        return error_named("CancelledError", "cancel() gave the message back to the socket")
 
     def add_done_callback(self, function, *, context=None):
         """Have a function called with this future, soon."""

@@ -285,10 +285,10 @@ class Background(threading.Thread):
         return self._value
 
 
-def wait_until_blocked(thread: threading.Thread) -> None:
-    """Return once ``thread`` was asleep at 25 looks in a row, so inside its blocking call."""
+def wait_until_blocked(thread: threading.Thread, looks: int = 25) -> None:
+    """Return once ``thread`` was asleep at so many looks in a row, so inside its blocking call."""
     stat = Path(f"/proc/self/task/{thread.native_id}/stat")
-    wait_until(repeatedly(lambda: asleep(stat)), what="thread blocked")
+    wait_until(repeatedly(lambda: asleep(stat), looks), what="thread blocked")
 
 
 @contextmanager

@@ -66,6 +66,9 @@ class Received(Future):
     _given_back: bool = False
     _awaited: int = 0  # by so many tasks, suspended in it
     _load: Any = None  # applied when somebody gets it
+    # What the first task that awaits it is woken by. The event loop keeps that as long as the task then runs: it must not be this
+    # future, which has the message.
+    _gate: asyncio.Future[None] | None = None
 
     def __await__(self) -> Any:
         return self._ready() if self.done() else self._wait()
@@ -79,26 +82,49 @@ class Received(Future):
     def _wait(self) -> Any:
         self._awaited += 1
         try:
-            yield from _await_future(self)
+            if self._gate is None:
+                self._gate = asyncio.Future(loop=self.get_loop())
+                yield from self._gate
+            else:
+                yield from _await_future(self)
         except BaseException:
-            if self._awaited == 1:  # the others still get it
+            if not self.done():
+                self.cancel()
+            elif self._awaited == 1:  # the others still get it
                 self._give_back()
             raise
         finally:
             self._awaited -= 1
-        return self.result()
+        return self._handed_over()
+
+    def _wake(self) -> None:
+        gate = self._gate
+        if gate is not None and not gate.done():
+            gate.set_result(None)
+
+    def set_result(self, result: Any) -> None:
+        super().set_result(result)
+        self._wake()
+
+    def set_exception(self, exception: type | BaseException) -> None:
+        super().set_exception(exception)
+        self._wake()
 
     def result(self) -> Any:
+        if self._awaited and not self._given_back:
+            return _result_of(self)  # a task is being woken: it has not got the message yet
+        return self._handed_over()
+
+    def _handed_over(self) -> Any:
         if self._given_back:
             raise CancelledError("cancel() gave the message back to the socket")
         result = _result_of(self)
-        if self._awaited:
-            return result  # a task is being woken: it has not got the message yet
         self._receive = None
         return result if self._load is None else self._load(result)
 
     def cancel(self, msg: Any = None) -> bool:
         if super().cancel(msg):
+            self._wake()
             return True
         # a task that awaits it gives the message back when the cancellation gets there
         if not self._awaited:

@@ -76,7 +76,7 @@ def apply_flags(ext: Extension, config: BuildConfig, library: Library, runtime: 
     else:
         ext.extra_compile_args = ["-fvisibility=hidden", *_mode_flags(config)]
         ext.extra_link_args = _mode_link_flags(config)
-    if config.abi3:
+    if config.abi3 or sys.implementation.name == "pypy":
         # before all else, so that the sources need not know
         ext.extra_compile_args += [f"/FI{ABI_HEADER.name}"] if sys.platform == "win32" else ["-include", ABI_HEADER.name]
         ext.depends = [*ext.depends, str(ABI_HEADER)]

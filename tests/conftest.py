@@ -37,6 +37,7 @@ from helpers import (  # noqa: E402
     RunChild,
     bind_any,
     child_process,
+    let_go,
     wait_until,
 )
 
@@ -85,6 +86,7 @@ def _nothing_is_left_behind() -> Iterator[None]:
     yield
     if not back():
         gc.collect()
+        let_go()
         wait_until(back, what=f"back at {sockets} sockets and {buffers} buffers")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -16,9 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import pytest
 import zmq
 
 T = TypeVar("T")
+
+#: It counts no references: what CPython ends with its last name, a collection ends there, some calls of the core later.
+PYPY = sys.implementation.name == "pypy"
 
 #: Milliseconds after which a socket made by a fixture gives up: a lost message fails its test soon.
 PATIENCE = 5000
@@ -56,6 +61,31 @@ class RunChild(Protocol):
         env: dict[str, str] | None = ...,
         stdin: str | None = ...,
     ) -> Child: ...
+
+
+class _Later:
+    """A module from its first use on, so that a file's other tests run where there is none."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self._name, self._reason = name, reason
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(pytest.importorskip(self._name, reason=self._reason), name)
+
+
+numpy: Any = _Later("numpy", "the test extra installs it, where it can be had: for PyPy it is not on the index")
+tracemalloc: Any = _Later("tracemalloc", "PyPy does not trace memory")
+traces_memory = pytest.mark.skipif(PYPY, reason="PyPy does not trace memory: it has no tracemalloc")
+
+
+def let_go() -> None:
+    """What has lost its last name ends also where references are not counted. On CPython that has happened: this does nothing."""
+    if PYPY:
+        # the object of the core goes some collections after the one that held it
+        for _ in range(3):
+            gc.collect()
+        # nothing interrupts PyPy to take lent memory back: a call does
+        zmq.Frame(b"")
 
 
 def wait_until(condition: Callable[[], T], deadline: float = 5.0, what: str = "condition") -> T:

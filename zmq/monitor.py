@@ -120,8 +120,10 @@ def _accepted_from(descriptor: int) -> str | None:
     """The address at the other end of a connection that was just accepted, if it is still there."""
     import socket
 
+    # PyPy makes a descriptor that it is given blocking unless the type says no, and libzmq's thread would wait in it
+    kind = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
     try:
-        with socket.socket(fileno=os.dup(descriptor)) as copy:
+        with socket.socket(-1, kind, -1, os.dup(descriptor)) as copy:
             name = copy.getpeername()
     except (OSError, ValueError):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import zmq
 
-from helpers import Background, MakePair, MakeSocket, RunChild, bind_any, fresh_inproc, wait_until, wait_until_blocked
+from helpers import PYPY, Background, MakePair, MakeSocket, RunChild, bind_any, fresh_inproc, let_go, wait_until, wait_until_blocked
 
 BIG = 200_000
 
@@ -249,6 +249,7 @@ def test_handler_that_raises_leaves_nothing_behind(run_child: RunChild, call: st
     ).ok()
 
 
+@pytest.mark.skipif(PYPY, reason="PyPy itself does not go on when its memory cannot grow")
 def test_memory_running_out_loses_nothing(run_child: RunChild) -> None:
     """Bytes for the second, large message cannot be had: both messages are still there, the large one as a Frame."""
     run_child(
@@ -415,6 +416,7 @@ def test_lent_memory_comes_back(pair: MakePair) -> None:
     assert b.recv_many(10) == buffers
 
     def resizable() -> bool:
+        let_go()
         try:
             for buffer in buffers:
                 buffer.append(1)

@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 import zmq
 
-from helpers import MakePair, MakeSocket, RunChild, bind_any
-
-numpy = pytest.importorskip("numpy")
+from helpers import MakePair, MakeSocket, RunChild, bind_any, numpy
 
 DATA = bytes(range(256)) * 400  # over the copy threshold
 

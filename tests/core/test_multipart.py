@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 import zmq
 
-from helpers import MakePair, MakeSocket, bind_any, drain
-
-numpy = pytest.importorskip("numpy")
+from helpers import MakePair, MakeSocket, bind_any, drain, numpy
 
 BIG = 200_000
 

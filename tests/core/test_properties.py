@@ -10,9 +10,7 @@ import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import fresh_inproc
-
-numpy = pytest.importorskip("numpy")
+from helpers import fresh_inproc, numpy
 
 SETTINGS = settings(max_examples=150, deadline=None)
 

@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 import zmq
 
-from helpers import MakePair
-
-numpy = pytest.importorskip("numpy")
+from helpers import MakePair, numpy
 
 
 def test_fills_the_buffer_and_returns_the_length(pair: MakePair, transport: str) -> None:

@@ -11,9 +11,7 @@ from typing import Any
 import pytest
 import zmq
 
-from helpers import MakePair, MakeSocket, RunChild, bind_any
-
-numpy = pytest.importorskip("numpy")
+from helpers import MakePair, MakeSocket, RunChild, bind_any, numpy
 
 BIG = 200_000
 
@@ -92,17 +90,17 @@ def test_no_buffer_is_a_typeerror_and_nothing_is_sent(pair: MakePair, wrong: Any
 @pytest.mark.parametrize(
     "strided",
     [
-        memoryview(bytes(BIG))[::2],
-        memoryview(bytes(10))[::-1],
-        numpy.zeros((500, 500))[:, ::2],
-        numpy.zeros((500, 500))[:, 1:],
+        lambda: memoryview(bytes(BIG))[::2],
+        lambda: memoryview(bytes(10))[::-1],
+        lambda: numpy.zeros((500, 500))[:, ::2],
+        lambda: numpy.zeros((500, 500))[:, 1:],
     ],
     ids=["half", "reversed", "columns", "tail"],
 )
-def test_non_contiguous_is_a_buffererror(pair: MakePair, strided: Any, copy: bool) -> None:
+def test_non_contiguous_is_a_buffererror(pair: MakePair, strided: Callable[[], Any], copy: bool) -> None:
     a, b = pair()
     with pytest.raises(BufferError):
-        a.send(strided, copy=copy)
+        a.send(strided(), copy=copy)
     a.send(b"next")
     assert b.recv() == b"next"
 

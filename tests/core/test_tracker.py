@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import zmq
 
-from helpers import Background, MakePair, MakeSocket, bind_any, fresh_inproc, wait_until
+from helpers import Background, MakePair, MakeSocket, bind_any, fresh_inproc, let_go, wait_until
 
 BIG = 200_000
 
@@ -60,6 +60,7 @@ def test_tracker_watches_frames() -> None:
     assert not tracker.done
     del frame
     gc.collect()
+    let_go()
     tracker.wait(5)
 
 
@@ -137,6 +138,7 @@ def test_not_done_while_the_receiver_holds_the_frame(pair: MakePair) -> None:
     frame = b.recv(copy=False)
     assert not tracker.done
     del frame
+    let_go()
     tracker.wait(5)
 
 
@@ -153,6 +155,7 @@ def test_frame_counts_all_its_uses_and_itself(pair: MakePair) -> None:
     assert not tracker.done
     del frame
     gc.collect()
+    let_go()
     tracker.wait(5)
 
 
@@ -185,8 +188,10 @@ def test_multipart_tracker_covers_every_part(pair: MakePair, mix: tuple[str, ...
     assert isinstance(tracker, zmq.MessageTracker)
     del parts
     gc.collect()
+    let_go()
     assert tracker.done is (not shared)
     assert [len(one) for one in b.recv_multipart()] == sizes
+    let_go()
     tracker.wait(5)
     assert tracker.done
 
@@ -200,6 +205,7 @@ def test_multipart_is_not_done_until_the_last_frame_is_dropped(pair: MakePair) -
         assert not tracker.done
         del frames[0]
         gc.collect()
+        let_go()
     tracker.wait(5)
 
 
@@ -273,6 +279,7 @@ def test_failed_send_leaves_nothing_tracked(socket: MakeSocket) -> None:
     data = big()
     with pytest.raises(zmq.Again):
         push.send_multipart([data, data], zmq.DONTWAIT, copy=False, track=True)
+    let_go()
     data.append(1)
 
 

@@ -11,9 +11,7 @@ import weakref
 import pytest
 import zmq
 
-from helpers import MakePair, MakeSocket, RunChild, bind_any, join_subscription, wait_until
-
-numpy = pytest.importorskip("numpy")
+from helpers import MakePair, MakeSocket, RunChild, bind_any, join_subscription, numpy, wait_until
 
 SIZE = 200_000
 PATTERN = bytes(i % 251 for i in range(SIZE))

@@ -10,7 +10,6 @@ import socket as sockets
 import textwrap
 import threading
 import time
-import tracemalloc
 import warnings
 import weakref
 from typing import Any
@@ -22,7 +21,7 @@ import zmq.asyncio
 
 from flavours.conftest import Pair
 from flavours.loops import LONGEST_GAP, Gaps, LoopRunner, Run, soon, turns, until
-from helpers import Background, RunChild, bind_any, wait_until
+from helpers import Background, RunChild, bind_any, tracemalloc, traces_memory, wait_until
 
 SCALE = float(os.environ.get("ZMQ_TEST_SCALE", "1"))
 MANY = int(10_000 * SCALE)
@@ -234,6 +233,7 @@ def test_cancelled_operations_pile_up_nowhere(run: Run, apair: Pair) -> None:
     run(main)
 
 
+@traces_memory
 def test_memory_of_a_waiting_receive(run: Run, apair: Pair) -> None:
     async def main() -> None:
         a, b = apair()
@@ -252,6 +252,7 @@ def test_memory_of_a_waiting_receive(run: Run, apair: Pair) -> None:
     run(main)
 
 
+@traces_memory
 def test_payload_is_freed_once_dropped(run: Run, apair: Pair) -> None:
     class Payload(bytearray):
         pass

@@ -14,7 +14,7 @@ import zmq.asyncio
 
 from flavours.conftest import Pair
 from flavours.loops import Gaps, LoopRunner, Run, soon, turns, until
-from helpers import RunChild
+from helpers import RunChild, let_go
 
 
 def numbered(count: int, start: int = 0) -> list[bytes]:
@@ -272,6 +272,7 @@ def test_tracker_is_awaited_until_the_memory_is_free(run: Run, apair: Pair) -> N
         await turns()
         assert not waiting.done()
         del frame
+        let_go()
         assert await soon(waiting) is None
         data.append(1)
         await tracker  # again, at once
@@ -313,6 +314,7 @@ def test_cancelled_and_timed_out(run: Run, apair: Pair) -> None:
         await turns()
         others[1].cancel()
         await b.recv(copy=False)
+        let_go()
         await soon(asyncio.wait([*others]))
         assert [other.cancelled() for other in others] == [False, True, False]
 
@@ -335,6 +337,7 @@ def test_events_of_others_and_frames(run: Run, apair: Pair) -> None:
         await turns()
         assert not waiting.done()
         del frame
+        let_go()
         await soon(waiting)
 
     run(main)
@@ -363,6 +366,7 @@ def test_one_tracker_in_two_loops(apair: Pair) -> None:
             thread.start()
         await asyncio.get_running_loop().run_in_executor(None, ready.wait, 5)
         await b.recv(copy=False)
+        let_go()
         for thread in threads:
             await asyncio.get_running_loop().run_in_executor(None, thread.join, 10)
         assert ended == ["done", "done"]

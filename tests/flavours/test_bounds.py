@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import textwrap
-import tracemalloc
 import weakref
 from typing import Any
 
@@ -14,7 +13,7 @@ import zmq
 
 from flavours.loops import Gaps
 from flavours.worlds import World, sharing
-from helpers import RunChild
+from helpers import RunChild, tracemalloc, traces_memory
 
 SCALE = float(os.environ.get("ZMQ_TEST_SCALE", "1"))
 MANY = int(10_000 * SCALE)
@@ -112,6 +111,7 @@ def test_timeouts_that_never_fire_leave_nothing(world: World, how: str) -> None:
     world(main)
 
 
+@traces_memory
 @sharing
 def test_payloads_are_freed_once_dropped(world: World) -> None:
     class Payload(bytearray):

@@ -15,7 +15,7 @@ import pytest
 import zmq
 import zmq.green
 
-from helpers import TRANSPORTS, Background, bind_any, fresh_inproc
+from helpers import TRANSPORTS, Background, bind_any, fresh_inproc, let_go
 
 MakeGreen = Callable[..., Any]
 GreenPair = Callable[..., tuple[Any, Any]]
@@ -117,6 +117,7 @@ def test_a_tracker_comes_from_a_send_that_waited(gctx: zmq.green.Context) -> Non
     frame = pull.recv(copy=False)
     (tracker,) = finish(sender)
     del frame
+    let_go()
     tracker.wait(5)
 
 
@@ -138,6 +139,7 @@ def test_a_greenlet_waits_for_what_another_one_holds(green: GreenPair, multipart
     waiting = [started(tracker.wait), started(tracker.wait, 5)]
     assert not any(greenlet.ready() for greenlet in waiting)
     frames.clear()
+    let_go()
     finish(*waiting)
     assert tracker.done
     tracker.wait(0)

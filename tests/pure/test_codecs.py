@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zmq import codecs
 
+from helpers import PYPY
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -35,7 +37,8 @@ def test_json_comes_back(value: Any) -> None:
     assert codecs.decode_json(data.decode()) == value
 
 
-@given(JSON, st.none() | st.integers(0, pickle.HIGHEST_PROTOCOL))
+# PyPy 8.0.1 cannot read the infinite floats that it writes in protocol 0
+@given(JSON, st.none() | st.integers(1 if PYPY else 0, pickle.HIGHEST_PROTOCOL))
 def test_objects_come_back(value: Any, protocol: int | None) -> None:
     assert codecs.decode_pyobj(codecs.encode_pyobj(value, protocol)) == value
 

@@ -1,5 +1,5 @@
-/* What differs between CPython's whole C API and its limited one, in which a build with ZMQ_ABI3=1 is written: buildutils/extensions.py
-   puts this before every module of such a build. In an ordinary build what is here is what it stands for, and costs nothing. */
+/* What differs between CPython's whole C API, its limited one, in which a build with ZMQ_ABI3=1 is written, and PyPy's. For those two
+   buildutils/extensions.py puts this before every module. In an ordinary build what is here is what it stands for, and costs nothing. */
 #ifndef PYZMQ_ABI_H
 #define PYZMQ_ABI_H
 
@@ -42,6 +42,35 @@ static inline PyObject *abi_new(PyTypeObject *type, PyObject *arguments)
 
 #else
 
+#ifdef PYPY_VERSION
+
+/* PyPy's does nothing. It runs signal handlers between bytecodes: so that there are some. */
+static inline int abi_check_signals(void)
+{
+    static PyObject *nothing = NULL;
+    PyObject *result;
+    if (nothing == NULL) {
+        PyObject *names = PyDict_New();
+        if (names == NULL)
+            return -1;
+        nothing = PyRun_String("lambda: None", Py_eval_input, names, names);
+        Py_DECREF(names);
+        if (nothing == NULL)
+            return -1;
+    }
+    result = PyObject_CallObject(nothing, NULL);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}
+#undef PyErr_CheckSignals
+#define PyErr_CheckSignals abi_check_signals
+
+#define abi_set_am_send(type, function) ((void) (function))
+
+#else
+#define abi_set_am_send(type, function) ((type)->tp_as_async->am_send = (function))
+#endif
+
 static inline PyObject **abi_items(PyObject *sequence, PyObject **few, Py_ssize_t room, Py_ssize_t *count)
 {
     (void) few, (void) room;
@@ -54,8 +83,13 @@ static inline PyObject *abi_new(PyTypeObject *type, PyObject *arguments)
     return type->tp_new(type, arguments, NULL);
 }
 
-#define abi_set_am_send(type, function) ((type)->tp_as_async->am_send = (function))
+#endif
 
+/* Whether Py_AddPendingCall has the interpreter do something soon. PyPy's never does. */
+#ifdef PYPY_VERSION
+#define ABI_PENDING_CALLS 0
+#else
+#define ABI_PENDING_CALLS 1
 #endif
 
 /* An object of a class made from a specification lets go of its class when it ends. The class of another's `cdef class Mine(Socket)` is

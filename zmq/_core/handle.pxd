@@ -23,6 +23,9 @@ cdef extern from *:
     """
     bint HANDLE_PER_CALL
 
+cdef extern from "abi.h":
+    bint ABI_PENDING_CALLS
+
 
 cdef class ContextHandle:
     cdef void *ptr               # NULL from the start of term() on
@@ -85,6 +88,8 @@ cdef class SocketHandle:
     cdef void *previous_handle
 
 
+cdef void fetch_back_by(bint (*drain)() noexcept) noexcept
+cdef void fetch_back() noexcept
 cdef void *enter_slow(SocketHandle handle) except NULL
 cdef void leave_slow(SocketHandle handle) noexcept
 cdef void *pointer_of(SocketHandle handle) noexcept
@@ -125,6 +130,8 @@ cdef inline void *enter(SocketHandle handle) except NULL:
     Between enter() and leave() no Python code may run, except inside wait_ready(). With the GIL that alone keeps other threads
     out, so that the guard costs one comparison; free-threaded, enter() takes the pointer out of the handle.
     """
+    if not ABI_PENDING_CALLS:
+        fetch_back()
     handle.idle = 0
     if not HANDLE_PER_CALL and handle.ptr != NULL:
         return handle.ptr

@@ -208,6 +208,22 @@ cdef void bind_waiting(ContextHandle context) noexcept:
 
 # ---------------------------------------------------------------- entering and leaving
 
+cdef bint (*drain_lent)() noexcept
+drain_lent = NULL
+
+
+cdef void fetch_back_by(bint (*drain)() noexcept) noexcept:
+    """Say what takes back the memory that libzmq has returned."""
+    global drain_lent
+    drain_lent = drain
+
+
+cdef void fetch_back() noexcept:
+    """Where nothing interrupts the interpreter for that: each call does it."""
+    if drain_lent != NULL:
+        drain_lent()
+
+
 cdef void *enter_slow(SocketHandle handle) except NULL:
     cdef void *ptr
     cdef unsigned long me

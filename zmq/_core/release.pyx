@@ -14,7 +14,10 @@ from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
 
 from . cimport _lib
-from .handle cimport atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, atomic_swap_ptr
+from .handle cimport (
+    ABI_PENDING_CALLS, atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, atomic_swap_ptr,
+    fetch_back_by,
+)
 from .libzmq cimport zmq_msg_t
 from .wait cimport WAIT_FOREVER, Waker, time_left, wait_now_ns, wait_waker_drain, waker_get, waker_put
 
@@ -101,6 +104,9 @@ cdef bint drain() noexcept:
         return False
     lent_drain()
     return True
+
+
+fetch_back_by(drain)
 
 
 cdef void close_and_drain(zmq_msg_t *msg) noexcept:

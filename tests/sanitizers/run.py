@@ -6,6 +6,8 @@
     python tests/sanitizers/run.py debug     PYTHONMALLOC=debug and -X dev, everything
     python tests/sanitizers/run.py faults    no sanitizer: tests/faults in the build that it needs
     python tests/sanitizers/run.py percall   no sanitizer: the guards of free-threaded builds, in one that has the GIL
+    python tests/sanitizers/run.py pipes     no sanitizer: waits as on macOS and the BSDs, by poll() and a pipe
+    python tests/sanitizers/run.py slices    no sanitizer: waits as on Windows, in slices and without wakers
 
 What follows the name goes to pytest instead of the usual selection.
 """
@@ -111,6 +113,14 @@ def variants() -> dict[str, Variant]:
         "percall": Variant(
             build={"CFLAGS": "-DPYZMQ_PER_CALL=1", "ZMQ_PREFIX": "bundled"},
             tests=["tests/core", "tests/threads", "tests/safety", "tests/flavours"],
+        ),
+        "pipes": Variant(
+            build={"CFLAGS": "-DPYZMQ_WAIT_BY_PIPE=1", "ZMQ_PREFIX": "bundled"},
+            tests=["tests/core", "tests/threads", "tests/safety", "tests/flavours"],
+        ),
+        "slices": Variant(
+            build={"CFLAGS": "-DPYZMQ_WAIT_IN_SLICES=1", "ZMQ_PREFIX": "bundled"},
+            tests=["tests/core", "tests/threads", "tests/safety"],
         ),
         "faults": Variant(build={"ZMQ_BUILD_FAULTS": "1", "ZMQ_PREFIX": "bundled"}, tests=["tests/faults"]),
     }

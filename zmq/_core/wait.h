@@ -9,6 +9,14 @@
 #include <stdint.h>
 #include <limits.h>
 
+/* How it is done: by ppoll() and eventfd, by poll() and a pipe, or (Windows) in slices. PYZMQ_WAIT_BY_PIPE and PYZMQ_WAIT_IN_SLICES are for
+   tests: the ways of other systems, on Linux (tests/sanitizers/run.py pipes, slices). */
+#if defined __linux__ && !defined PYZMQ_WAIT_BY_PIPE && !defined PYZMQ_WAIT_IN_SLICES
+#define WAIT_BY_EVENTFD
+#elif !defined _WIN32 && !defined PYZMQ_WAIT_IN_SLICES
+#define WAIT_BY_PIPE
+#endif
+
 #ifdef _WIN32
 #include <winsock2.h>
 #include <windows.h>
@@ -19,7 +27,7 @@ typedef SOCKET wait_fd;
 #include <poll.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef __linux__
+#ifdef WAIT_BY_EVENTFD
 #include <sys/eventfd.h>
 #endif
 typedef struct pollfd wait_item;
@@ -48,7 +56,7 @@ static inline int64_t wait_now_ns(void)
 /* poll() with nanoseconds (WAIT_FOREVER: no limit); the number of ready items, 0 on timeout, -1 with errno. */
 static inline int wait_poll(wait_item *items, unsigned count, int64_t timeout_ns)
 {
-#ifdef __linux__
+#ifdef WAIT_BY_EVENTFD
     struct timespec limit;
     if (timeout_ns < 0)
         return ppoll(items, count, NULL, NULL);
@@ -114,9 +122,9 @@ typedef struct {
 static inline void wait_waker_open(wait_waker *waker)
 {
     waker->reader = waker->writer = -1;
-#if defined __linux__
+#if defined WAIT_BY_EVENTFD
     waker->reader = waker->writer = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-#elif !defined _WIN32
+#elif defined WAIT_BY_PIPE
     {
         int fds[2];
         if (pipe(fds) == 0) {

@@ -10,14 +10,14 @@ from collections.abc import Callable
 
 import pytest
 
-from helpers import RunChild, counts_peers
+from helpers import RunChild, counts_peers, traces_memory
 
 EndsWell = Callable[[str], None]
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="resource limits")
 
 PRELUDE = """
-import errno, gc, os, sys, tracemalloc, zmq
+import errno, gc, os, sys, zmq
 from child_support import Running, blocked
 
 repaired = sys.argv[1] == "True"
@@ -205,9 +205,11 @@ context.term()
 """)
 
 
+@traces_memory
 def test_addresses_that_come_and_go_leave_nothing(ends_well: EndsWell) -> None:
     """What is remembered of an address goes with who bound it; also with a monitor."""
     ends_well("""
+import tracemalloc
 context = zmq.Context()
 
 def rounds(first, count):

@@ -33,9 +33,10 @@ NEEDED = [
 #: Bound the memory of the machine or the speed of the process, which a sanitizer changes.
 NO_SENSE = ["tests/core/test_large.py", "tests/layers", "tests/packaging", "tests/typing", "tests/bench", "tests/docs"]
 
-#: Look at addresses that hold no socket, or use the memory up: what ASan is there to stop.
+#: Look at addresses that hold no socket, or use up the memory or the descriptors: what ASan is there to stop, or needs itself.
 FORBIDDEN = [
     "tests/core/test_batch.py::test_memory_running_out_loses_nothing",
+    "tests/core/test_inproc_unbound.py::test_term_without_a_descriptor",
     "tests/safety/test_foreign.py::test_shadow_of_an_address_that_is_none",
     "tests/safety/test_foreign.py::test_shadow_of_the_wrong_or_a_closed_thing",
     "tests/safety/test_foreign.py::test_many_shadows_of_dead_addresses",

@@ -36,6 +36,38 @@ USES = {
 }
 
 
+def test_its_type_is_known_while_another_thread_waits_in_it(run_child: RunChild) -> None:
+    """It never changes: asking for it is no use of the socket, nor is making a shadow."""
+    script = PRELUDE + """
+s = context.socket(zmq.PULL)
+s.bind("inproc://x")
+receiving = Running(s.recv)
+blocked(receiving)
+for one in (s, zmq.Socket.shadow(s), zmq.Socket.shadow(s.underlying)):
+    assert one.get(zmq.TYPE) == one.TYPE == one.type == zmq.PULL
+    try:
+        one.linger
+    except zmq.ThreadError:
+        pass
+    else:
+        raise SystemExit("used by two threads")
+with context.socket(zmq.PUSH) as t:
+    t.connect("inproc://x")
+    t.send(b"on")
+assert receiving.ended().value == b"on"
+assert s.get(zmq.TYPE) == zmq.PULL
+s.close()
+try:
+    s.get(zmq.TYPE)
+except zmq.ZMQError as error:
+    assert error.errno == zmq.ENOTSOCK
+else:
+    raise SystemExit("a closed socket has a type")
+context.term()
+"""
+    run_child(script).ok()
+
+
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_second_thread_gets_threaderror_and_the_first_goes_on(run_child: RunChild, use: str) -> None:
     script = (

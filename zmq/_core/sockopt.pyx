@@ -11,8 +11,8 @@ from libc.errno cimport EFAULT, EINVAL
 from libc.stdint cimport int64_t, uint64_t
 
 from . cimport _lib
-from .handle cimport RECEIVED_LAST, RECEIVED_MORE, SocketHandle, enter, leave
-from .libzmq cimport ZMQ_EVENTS, ZMQ_FD, ZMQ_POLLIN, ZMQ_RCVMORE, fd_t
+from .handle cimport RECEIVED_LAST, RECEIVED_MORE, SocketHandle, atomic_load_long, atomic_load_ptr, enter, leave
+from .libzmq cimport ZMQ_EVENTS, ZMQ_FD, ZMQ_POLLIN, ZMQ_RCVMORE, ZMQ_TYPE, fd_t
 
 from zmq.error import DraftFDWarning, ZMQError
 from zmq.options import ALIASES, SOCKET_OPTIONS
@@ -60,6 +60,9 @@ cdef object get_option(SocketHandle handle, int option):
     cdef size_t size
     cdef Kind kind = kind_of(option)
     if kind == INT or kind == UNKNOWN:
+        if option == ZMQ_TYPE and _is_in_use(handle):
+            # another thread is inside; what never changes need not wait for it, nor be refused
+            return handle.type
         if option == ZMQ_RCVMORE and handle.idle & (RECEIVED_MORE | RECEIVED_LAST):
             return 1 if handle.idle & RECEIVED_MORE else 0
         get_int(handle, option, &number)
@@ -73,6 +76,10 @@ cdef object get_option(SocketHandle handle, int option):
     if kind == DESCRIPTOR:
         return _get_descriptor(handle)
     return _get_bytes(handle, option)
+
+
+cdef bint _is_in_use(SocketHandle handle) noexcept:
+    return atomic_load_ptr(&handle.ptr) == NULL and not (handle.closed or handle.forked or atomic_load_long(&handle.closing))
 
 
 cdef object _get_bytes(SocketHandle handle, int option):

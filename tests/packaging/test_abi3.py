@@ -80,9 +80,12 @@ def test_each_python_runs_it(pythons: list[Path], wheel: Path, tmp_path: Path) -
         shown = call(python, "-m", "zmq", "info", cwd=tmp_path)
         assert "abi3" in shown, shown
         pytest_run = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-        assert " passed" in call(*pytest_run, *(f"tests/{name}" for name in SELECTION), cwd=tmp_path / "suite")
-        # programs of others, compiled against the whole API
-        assert " passed" in call(*pytest_run, "-m", "slow_build", "tests/cimport", cwd=tmp_path / "suite")
+        newest = path == pythons[-1]
+        selection = SELECTION if newest else SELECTION[:4]
+        assert " passed" in call(*pytest_run, *(f"tests/{name}" for name in selection), cwd=tmp_path / "suite")
+        if newest:
+            # programs of others, compiled against the whole API
+            assert " passed" in call(*pytest_run, "-m", "slow_build", "tests/cimport", cwd=tmp_path / "suite")
 
 
 def test_a_wheel_has_the_modules_of_one_build_only(small_tree: Path, build: Build) -> None:

@@ -15,7 +15,7 @@ from libc.stdint cimport int64_t
 
 from . cimport _lib
 from .handle cimport (
-    ABI_PENDING_CALLS, atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, atomic_swap_ptr,
+    atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, atomic_swap_ptr,
     fetch_back_by,
 )
 from .libzmq cimport zmq_msg_t

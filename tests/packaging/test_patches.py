@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,9 +117,9 @@ def test_every_patch_is_complete_and_has_its_program() -> None:
 
 
 def library(patched: bool) -> Library:
-    """The static libzmq as a wheel gets it, or upstream's."""
+    """The static libzmq as the build has it, which the cache may know, or upstream's."""
     config = BuildConfig.from_environment({**_environment(), "ZMQ_BUNDLED_PATCHES": str(int(patched))})
-    return build(config, Toolchain.of(["gcc"], ["g++"], sys.platform))
+    return build(config, Toolchain.of(["gcc"], ["g++"], sysconfig.get_platform()))
 
 
 def _environment() -> dict[str, str]:

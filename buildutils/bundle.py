@@ -100,8 +100,8 @@ def _key(
 ) -> str:
     facts = [str(RECIPE), toolchain.identity, *(source.digest for source in sources)]
     facts += [patch.digest for patch in patches]
-    # Faults are injected and lines traced above libzmq: those switches make no difference here.
-    facts += [flag for flag in config.flags if flag not in ("faults", "coverage")]
+    # what these switches change is above libzmq
+    facts += [flag for flag in config.flags if flag not in ("faults", "coverage", "abi3")]
     facts += [os.environ.get(name, "") for name in ("CFLAGS", "CXXFLAGS", "LDFLAGS")]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()[:20]
 

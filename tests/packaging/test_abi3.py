@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow_build, pytest.mark.timeout(900)]
 #: What the newest Python tests in the installed wheel; the parts that neither take long nor need optional packages.
 SELECTION = ["core/test_send.py", "core/test_multipart.py", "core/test_batch.py", "core/test_frame.py", "core/test_frame_buffer.py",
              "core/test_tracker.py", "core/test_zero_copy.py", "core/test_poll.py", "core/test_proxy.py", "core/test_options.py",
-             "core/test_package.py", "layers", "flavours/test_asyncio.py", "flavours/test_asyncio_cancel.py"]  # fmt: skip
+             "core/test_package.py", "flavours/test_asyncio.py", "flavours/test_asyncio_cancel.py"]  # fmt: skip
 
 ROUND_TRIP = """
 import asyncio, zmq.asyncio

@@ -419,6 +419,22 @@ def test_two_awaiters_of_one_future(run: Run, apair: Pair) -> None:
     run(main)
 
 
+def test_two_awaiters_of_one_string(run: Run, apair: Pair) -> None:
+    async def main() -> None:
+        a, b = apair()
+        future = b.recv_string()
+
+        async def consume() -> Any:
+            return await future
+
+        tasks = [asyncio.ensure_future(consume()) for _ in range(2)]
+        await turns()
+        await a.send_string("ü")
+        assert await soon(asyncio.gather(*tasks)) == ["ü", "ü"]
+
+    run(main)
+
+
 def test_cancelled_send_is_whole_or_not_at_all(run: Run, apair: Pair) -> None:
     async def main() -> None:
         sink, source = apair(zmq.PULL, zmq.PUSH, rcvhwm=2, sndhwm=2)

@@ -65,7 +65,7 @@ cdef extern from *:
     typedef struct {
         void *context;
         PyThread_type_lock done;
-        int error;
+        atomic_long_t error; /* what zmq_ctx_term last failed with; 0: it did not */
         atomic_long_t references;
     } term_job;
 
@@ -87,8 +87,8 @@ cdef extern from *:
         pthread_sigmask(SIG_BLOCK, &all, NULL);
     #endif
         do {
-            job->error = zmq_ctx_term(job->context) == 0 ? 0 : zmq_errno();
-        } while (job->error == EINTR);
+            atomic_store_long(&job->error, zmq_ctx_term(job->context) == 0 ? 0 : zmq_errno());
+        } while (atomic_load_long(&job->error) == EINTR);
         PyThread_release_lock(job->done);
         term_job_unref(job);
     }
@@ -119,7 +119,7 @@ cdef extern from *:
 
     static int term_job_error(void *job)
     {
-        return ((term_job *) job)->error;
+        return (int) atomic_load_long(&((term_job *) job)->error);
     }
 
     /* 1: done; 0: not yet, or a signal came. */

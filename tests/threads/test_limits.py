@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -103,6 +104,31 @@ FOREIGN = {
     "select-write": "s.close(); zmq.select([], [s], [], 0.1)",
     "select-error": "s.close(); zmq.select([], [], [s], 0.1)",
 }
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux lets a thread of libzmq come last")
+@pytest.mark.parametrize(
+    "call",
+    ["context.socket(zmq.PAIR).close()", "s.monitor(f'inproc://{number}'); s.monitor(None)", "s.monitor_events().close()"],
+)
+def test_closed_sockets_do_not_count_against_the_limit(run_child: RunChild, call: str) -> None:
+    """libzmq keeps their places until its own thread has come by, here behind a busy Python thread on one processor."""
+    script = (
+        PRELUDE
+        + f"""
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+context = zmq.Context()
+s = context.socket(zmq.PULL)
+for task in map(int, os.listdir("/proc/self/task")):
+    if task != os.getpid():
+        os.sched_setscheduler(task, os.SCHED_IDLE, os.sched_param(0))
+for number in range(6000):
+    {call}
+s.close()
+context.term()
+"""
+    )
+    run_child(script, timeout=60).ok()
 
 
 @pytest.mark.parametrize("use", FOREIGN.values(), ids=FOREIGN)

@@ -10,6 +10,7 @@ cdef enum:
 cdef int need_descriptors(int wanted) except -1
 cdef SocketHandle socket_open(ContextHandle context, int type)
 cdef void *socket_new(ContextHandle context, int type) except NULL
+cdef int wait_for_place(ContextHandle context, int64_t *deadline) except -1
 cdef SocketHandle socket_adopt(size_t address)
 cdef SocketHandle closed_socket()
 cdef int socket_shut(SocketHandle handle, int linger) except -1

@@ -20,7 +20,7 @@ from .handle cimport (
 from .libzmq cimport (
     ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_SOCKET_LIMIT, ZMQ_TYPE, fd_t,
 )
-from .wait cimport WAIT_FOREVER, let_others_run, time_left, wait_descriptors_left, wait_sleep_ns, wait_waker_wake
+from .wait cimport WAIT_FOREVER, deadline_in, let_others_run, time_left, wait_descriptors_left, wait_sleep_ns, wait_waker_wake
 
 from zmq.error import ForkedError
 
@@ -39,6 +39,7 @@ cdef enum:
     # An installed libzmq, terminating, makes a socket for each inproc connection that nobody has bound yet, and aborts the process
     # when the limit does not allow it (inproc.pyx). So libzmq's limit is higher than the user's, which is kept here.
     RESERVED_SOCKETS = 1024
+    PATIENCE_MS = 5000           # with the reaper of a machine that has much else to do
 
 
 # ---------------------------------------------------------------- sockets
@@ -88,20 +89,28 @@ cdef SocketHandle socket_open(ContextHandle context, int type):
 cdef void *socket_new(ContextHandle context, int type) except NULL:
     """A libzmq socket that no handle stands for yet, and that takes any place there is."""
     cdef void *ptr = NULL
-    cdef int tries = 0
+    cdef int64_t deadline = 0
     while ptr == NULL:
         try:
             ptr = _socket_in(context, type)
         except Exception as error:
             if getattr(error, "errno", None) != EMFILE:
                 raise
-            need_descriptors(1)
-            # closed sockets keep their place until libzmq's reaper has come by
-            tries += 1
-            if tries == 1000:
-                too_many_sockets(context)
-            let_others_run()
+            wait_for_place(context, &deadline)
     return ptr
+
+
+cdef int wait_for_place(ContextHandle context, int64_t *deadline) except -1:
+    """After libzmq's EMFILE: closed sockets keep their place until its reaper has come by, so give it a moment, or say the limit.
+
+    The deadline is 0 before the first of the calls that belong together.
+    """
+    need_descriptors(1)
+    if deadline[0] == 0:
+        deadline[0] = deadline_in(PATIENCE_MS)
+    elif time_left(deadline[0]) == 0:
+        return too_many_sockets(context)
+    return let_others_run()
 
 
 cdef int _before_the_first_socket(ContextHandle context) except -1:

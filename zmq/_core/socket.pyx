@@ -7,7 +7,7 @@ from cpython.buffer cimport Py_buffer, PyBuffer_Release
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
-from libc.errno cimport EAGAIN, EINTR, EINVAL, ENAMETOOLONG, ENOENT, ENOTSOCK
+from libc.errno cimport EAGAIN, EINTR, EINVAL, EMFILE, ENAMETOOLONG, ENOENT, ENOTSOCK
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
@@ -19,7 +19,7 @@ from .handle cimport (
     RECEIVED_MORE, SocketHandle, end_monitored, enter, hold, leave, let_go, monitor_begun, pointer_of, read_monitor,
     take_watcher, wait_ready, watch,
 )
-from .life cimport KEEP_LINGER, closed_socket, need_descriptors, socket_adopt, socket_open, socket_shut
+from .life cimport KEEP_LINGER, closed_socket, need_descriptors, socket_adopt, socket_open, socket_shut, wait_for_place
 from .libzmq cimport ENOTSUP, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, zmq_msg_t
 from .receiving cimport (
     from_stash, give_back, number_received, receive_batch, receive_parts, take_frame, wait_to_receive,
@@ -286,14 +286,20 @@ cdef class Socket(OptionHolder):
         cdef bytes name = None if addr is None else as_address(addr)
         cdef const char *address = NULL if name is None else PyBytes_AS_STRING(name)
         cdef SocketHandle handle = self.handle
-        cdef void *ptr = enter(handle)
+        cdef void *ptr
+        cdef int64_t deadline = 0
         cdef int rc
-        # as in call_monitored(): to end a monitor is an event of it
-        hold(handle, ptr, NULL)
-        with nogil:
-            rc = _lib.try_socket_monitor(ptr, address, events)
-        let_go(handle)
-        leave(handle)
+        while True:
+            ptr = enter(handle)
+            # as in call_monitored(): to end a monitor is an event of it
+            hold(handle, ptr, NULL)
+            with nogil:
+                rc = _lib.try_socket_monitor(ptr, address, events)
+            let_go(handle)
+            leave(handle)
+            if rc != -EMFILE or handle.context is None:
+                break
+            wait_for_place(handle.context, &deadline)
         if rc < 0:
             _lib.fail(-rc)
         monitor_begun(handle, name)

@@ -65,18 +65,21 @@ def expect(action, error=zmq.Again):
 """
         + TICKING
         + f"""
-start = time.monotonic()
-{call}
-elapsed = time.monotonic() - start
+for _ in range(50):
+    ticks.clear()
+    start = time.monotonic()
+    {call}
+    elapsed, interrupted = time.monotonic() - start, len(ticks)
+    # a busy machine takes longer, but has no more ticks in it
+    assert 0.29 <= elapsed and interrupted <= 8, (elapsed, interrupted)
+    if interrupted >= 3:
+        break
+else:
+    raise SystemExit("never interrupted")
 """
         + END
-        + """
-# a restarted timeout never ends; the room above is for a busy machine
-assert 0.29 <= elapsed < 0.45, elapsed
-assert len(ticks) >= 3, len(ticks)
-"""
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 @pytest.mark.parametrize(
@@ -102,19 +105,19 @@ sending.ended()
 """
         + END
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 BLOCKED = {
     "recv": "s.recv()",
-    "recv-timeout": "s.rcvtimeo = 20_000; s.recv()",
+    "recv-timeout": "s.rcvtimeo = 60_000; s.recv()",
     "recv_multipart": "s.recv_multipart(copy=False)",
     "recv_into": "s.recv_into(bytearray(5))",
     "send": "t.send(b'x')",
-    "send-timeout": "t.sndtimeo = 20_000; t.send(b'x')",
+    "send-timeout": "t.sndtimeo = 60_000; t.send(b'x')",
     "send_multipart": "t.send_multipart([b'x', bytes(100_000)], copy=False)",
     "poll": "s.poll()",
-    "poll-timeout": "s.poll(20_000)",
+    "poll-timeout": "s.poll(60_000)",
     "poller": "p = zmq.Poller(); p.register(s, 1); p.poll()",
     "select": "zmq.select([s], [], [])",
     "proxy": "zmq.proxy(s, t)",
@@ -142,13 +145,13 @@ except Mine:
     pass
 else:
     raise SystemExit("swallowed")
-assert time.monotonic() - start < 2
+assert time.monotonic() - start < 20
 for one in (s, t, c, peer):
     one.close(0)
 context.term()
 """
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 @pytest.mark.parametrize("call", BLOCKED.values(), ids=BLOCKED)
@@ -175,8 +178,8 @@ context.term()
         start = time.monotonic()
         child.popen.send_signal(signal.SIGINT)
         assert child.readline() == "interrupted"
-        assert time.monotonic() - start < 3
-        child.finish(10).ok()
+        assert time.monotonic() - start < 20
+        child.finish().ok()
 
 
 def test_nothing_is_lost_when_handlers_raise_in_the_middle_of_messages(
@@ -224,7 +227,7 @@ assert got == sorted(set(got)), "order"
 """
         + END
     )
-    run_child(script, timeout=30).ok()
+    run_child(script).ok()
 
 
 def test_handler_may_close_the_socket_that_its_thread_waits_in(run_child: RunChild) -> None:
@@ -243,7 +246,7 @@ assert s.closed
 """
         + END
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 def test_handler_may_use_the_socket_that_its_thread_waits_in(run_child: RunChild) -> None:
@@ -262,7 +265,7 @@ assert a.recv() == b"wake up"
 """
         + END
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 def test_handler_that_receives_takes_its_message(run_child: RunChild) -> None:
@@ -280,7 +283,7 @@ assert taken == [b"1"]
 """
         + END
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 def test_destroy_survives_signals(run_child: RunChild) -> None:
@@ -297,7 +300,7 @@ for number in range(100):
 """
         + END
     )
-    run_child(script, timeout=20).ok()
+    run_child(script).ok()
 
 
 def test_many_signals_lose_no_message(run_child: RunChild) -> None:
@@ -318,4 +321,4 @@ sending.ended()
 """
         + END
     )
-    run_child(script, timeout=30).ok()
+    run_child(script).ok()

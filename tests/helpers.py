@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import random
 import signal
+import socket as system_socket
 import subprocess
 import sys
 import textwrap
@@ -26,13 +28,16 @@ T = TypeVar("T")
 PYPY = sys.implementation.name == "pypy"
 
 #: Milliseconds after which a socket made by a fixture gives up: a lost message fails its test soon.
-PATIENCE = 5000
+PATIENCE = 30_000
 
 #: Modules that child processes may import.
 CHILDREN = Path(__file__).resolve().parent / "children"
 
 #: Seconds that a child process may take before it is killed.
-CHILD_LIMIT = 20.0
+CHILD_LIMIT = 60.0
+
+#: Ports that no system gives to connections and wildcards.
+QUIET_PORTS = 20_000, 32_000
 
 TRANSPORTS = ("inproc", "ipc", "tcp") if zmq.has("ipc") else ("inproc", "tcp")
 
@@ -88,7 +93,7 @@ def let_go() -> None:
         zmq.Frame(b"")
 
 
-def wait_until(condition: Callable[[], T], deadline: float = 5.0, what: str = "condition") -> T:
+def wait_until(condition: Callable[[], T], deadline: float = 30.0, what: str = "condition") -> T:
     """Ask until the answer is true, then return it; fail after ``deadline`` seconds."""
     end = time.monotonic() + deadline
     pause = 0.0005
@@ -145,6 +150,18 @@ def bind_any(socket: zmq.SyncSocket, transport: str) -> str:
     """Bind to a fresh address and return it."""
     socket.bind(wildcard(transport))
     return endpoint_of(socket)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody takes before the caller does: the system gives out none below 32,768 by itself."""
+    while True:
+        port = random.randrange(*QUIET_PORTS)
+        with system_socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def drain(socket: zmq.SyncSocket) -> list[list[bytes]]:
@@ -302,13 +319,13 @@ class Background(threading.Thread):
         except BaseException as error:  # handed to result()
             self.error = error
 
-    def finished(self, timeout: float = 10.0) -> Background:
+    def finished(self, timeout: float = 30.0) -> Background:
         """Wait for the end without looking at the outcome."""
         self.join(timeout)
         assert not self.is_alive(), f"thread still running after {timeout} s"
         return self
 
-    def result(self, timeout: float = 10.0) -> Any:
+    def result(self, timeout: float = 30.0) -> Any:
         self.finished(timeout)
         if self.error is not None:
             raise self.error

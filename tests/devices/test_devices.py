@@ -11,7 +11,7 @@ import pytest
 import zmq
 from zmq import devices
 
-from helpers import Background, MakeSocket, RunChild, fresh_inproc, wait_until, wait_until_blocked
+from helpers import QUIET_PORTS, Background, MakeSocket, RunChild, fresh_inproc, wait_until, wait_until_blocked
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_steerable_proxy_pauses_and_terminates(start: Any, socket: MakeSocket) -
     assert pull.recv() == b"second"
     steer.send(b"TERMINATE")
     assert steer.recv() == b""
-    device.join(5)
+    device.join(30)
     assert device.done
 
 
@@ -164,10 +164,10 @@ def test_random_ports_of_all_sides_work(start: Any, socket: MakeSocket) -> None:
     device = devices.ThreadProxySteerable(zmq.PULL, zmq.PUSH, zmq.PUSH, zmq.REP)
     address = "tcp://127.0.0.1"
     ports = [
-        device.bind_in_to_random_port(address),
-        device.bind_out_to_random_port(address),
-        device.bind_mon_to_random_port(address),
-        device.bind_ctrl_to_random_port(address),
+        device.bind_in_to_random_port(address, *QUIET_PORTS),
+        device.bind_out_to_random_port(address, *QUIET_PORTS),
+        device.bind_mon_to_random_port(address, *QUIET_PORTS),
+        device.bind_ctrl_to_random_port(address, *QUIET_PORTS),
     ]
     assert len(set(ports)) == 4
     start(device)
@@ -206,7 +206,7 @@ def test_sockets_are_closed_when_one_cannot_be_bound(ctx: zmq.SyncContext) -> No
     device.context_factory = lambda: ctx
     device.bind_in("nonsense://")
     device.start()
-    device.join(5)
+    device.join(30)
     assert device.done
     ctx.term()
 
@@ -223,7 +223,7 @@ def test_a_thread_device_ends_with_its_context() -> None:
     wait_until(lambda: hasattr(device, "_context") and len(device._sockets) == 2)
     wait_until_blocked(device.launcher)
     Background(context.term).result()
-    device.join(5)
+    device.join(30)
     assert device.done
     assert not device.launcher.is_alive()
 
@@ -236,7 +236,7 @@ def test_destroying_the_context_ends_it_too() -> None:
     device.start()
     wait_until(lambda: len(device._sockets) == 3)
     Background(context.destroy).result()
-    device.join(5)
+    device.join(30)
     assert device.done
 
 
@@ -287,7 +287,7 @@ def test_the_process_wide_context_is_the_default(run_child: RunChild) -> None:
             assert pull.recv() == b"x"
             assert device._context is context
         context.term()
-        device.join(5)
+        device.join(30)
         assert device.done
         """,
         options=["-W", "error"],
@@ -299,7 +299,7 @@ def test_the_program_may_end_while_a_device_runs(run_child: RunChild) -> None:
         """
         import zmq, zmq.devices
         device = zmq.devices.ThreadProxy(zmq.PULL, zmq.PUSH)
-        device.bind_in_to_random_port("tcp://127.0.0.1")
+        device.bind_in_to_random_port("tcp://127.0.0.1", 20_000, 32_000)
         device.start()
         """
     ).ok()
@@ -346,13 +346,13 @@ def test_process_device(run_child: RunChild, method: str, how: str) -> None:
         def main(method, how):
             multiprocessing.set_start_method(method)
             device = zmq.devices.ProcessProxySteerable(zmq.PULL, zmq.PUSH, zmq.PUB, zmq.REP)
-            front = device.bind_in_to_random_port("tcp://127.0.0.1")
-            back = device.bind_out_to_random_port("tcp://127.0.0.1")
-            control = device.bind_ctrl_to_random_port("tcp://127.0.0.1")
+            front = device.bind_in_to_random_port("tcp://127.0.0.1", 20_000, 32_000)
+            back = device.bind_out_to_random_port("tcp://127.0.0.1", 20_000, 32_000)
+            control = device.bind_ctrl_to_random_port("tcp://127.0.0.1", 20_000, 32_000)
             device.start()
             with zmq.Context() as context:
                 context.linger = 0
-                context.rcvtimeo = 15000
+                context.rcvtimeo = 30_000
                 with context.socket(zmq.PUSH) as push, context.socket(zmq.PULL) as pull, context.socket(zmq.REQ) as req:
                     push.connect(f"tcp://127.0.0.1:{front}")
                     pull.connect(f"tcp://127.0.0.1:{back}")
@@ -362,7 +362,7 @@ def test_process_device(run_child: RunChild, method: str, how: str) -> None:
                     if how == "TERMINATE":
                         req.send(b"TERMINATE")
                         assert req.recv() == b""
-                        device.join(10)
+                        device.join(30)
                         assert device.launcher.exitcode == 0, device.launcher.exitcode
                     else:
                         device.stop(10)
@@ -373,7 +373,6 @@ def test_process_device(run_child: RunChild, method: str, how: str) -> None:
         """,
         method,
         how,
-        timeout=40,
     ).ok()
 
 
@@ -384,7 +383,7 @@ def test_a_process_device_ends_with_its_parent(run_child: RunChild) -> None:
 
         def main():
             device = zmq.devices.ProcessMonitoredQueue(zmq.PULL, zmq.PUSH)
-            device.bind_in_to_random_port("tcp://127.0.0.1")
+            device.bind_in_to_random_port("tcp://127.0.0.1", 20_000, 32_000)
             device.start()
 
         if __name__ == "__main__":
@@ -396,5 +395,5 @@ def test_a_process_device_ends_with_its_parent(run_child: RunChild) -> None:
 def test_no_thread_is_left_by_the_choice_of_a_port() -> None:
     before = threading.active_count()
     device = devices.ProcessDevice(zmq.QUEUE, zmq.PULL, zmq.PUSH)
-    device.bind_in_to_random_port("tcp://127.0.0.1")
+    device.bind_in_to_random_port("tcp://127.0.0.1", 20_000, 32_000)
     assert threading.active_count() == before

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import wait_until
+from helpers import free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -123,15 +123,9 @@ def serve(work: Path) -> Iterator[Server]:
             [system / "usr/sbin/sshd", "-D", "-e", "-f", work / "sshd_config"], env=environment, stderr=output, **ids
         )
     try:
-        wait_until(lambda: process.poll() is not None or "Server listening" in log.read_text(), 20, "sshd listens")
+        wait_until(lambda: process.poll() is not None or "Server listening" in log.read_text(), what="sshd listens")
         assert process.poll() is None, log.read_text()
         yield Server(f"tester@127.0.0.1:{port}", port, home, str(work / "key"), log)
     finally:
         process.terminate()
-        process.wait(10)
-
-
-def free_port() -> int:
-    from zmq.ssh.tunnel import select_random_ports
-
-    return select_random_ports(1)[0]
+        process.wait(30)

@@ -67,7 +67,6 @@ def test_a_message_goes_through_a_tunnel(run_child: RunChild, sshd: Any, way: bo
         sshd.address,
         sshd.key,
         env=sshd.environment,
-        timeout=60,
     )
     assert (child.status, child.err) == (0, ""), child.describe() + sshd.log.read_text()[-2000:]
 
@@ -91,7 +90,6 @@ def test_two_peers_use_one_tunnel(run_child: RunChild, sshd: Any, way: bool) -> 
         sshd.address,
         sshd.key,
         env=sshd.environment,
-        timeout=60,
     ).ok()
 
 
@@ -106,7 +104,6 @@ def test_logging_in_without_a_password(run_child: RunChild, sshd: Any, way: bool
         sshd.address,
         sshd.key,
         env=sshd.environment,
-        timeout=60,
     ).ok()
 
 
@@ -126,7 +123,6 @@ def test_an_unknown_host_is_refused(run_child: RunChild, sshd: Any, way: bool, t
         sshd.address,
         sshd.key,
         env={**sshd.environment, "HOME": str(home)},
-        timeout=60,
     ).ok()
 
 
@@ -142,7 +138,6 @@ def test_paramiko_may_be_told_to_trust(run_child: RunChild, sshd: Any, tmp_path:
         sshd.address,
         sshd.key,
         env={**sshd.environment, "HOME": str(home), "PYZMQ_PARAMIKO_HOST_KEY_POLICY": "AutoAdd"},
-        timeout=60,
     ).ok()
 
 
@@ -159,7 +154,6 @@ def test_a_refused_login_says_so(run_child: RunChild, sshd: Any, way: bool, tmp_
         sshd.address,
         sshd.key,
         env=sshd.environment,
-        timeout=60,
     ).ok()
 
 
@@ -180,7 +174,6 @@ def test_a_taken_port_says_so(run_child: RunChild, sshd: Any, way: bool) -> None
         sshd.address,
         sshd.key,
         env=sshd.environment,
-        timeout=60,
     ).ok()
 
 
@@ -196,11 +189,10 @@ def test_a_tunnel_ends_with_the_program(run_child: RunChild, sshd: Any, hang_up:
         sshd.address,
         sshd.key,
         env=sshd.environment,
-        timeout=60,
     ).ok()
     from helpers import wait_until
 
-    wait_until(lambda: not Path("/proc", child.out.strip()).exists(), 20, "the end of ssh")
+    wait_until(lambda: not Path("/proc", child.out.strip()).exists(), what="the end of ssh")
 
 
 def test_a_running_master_is_used(run_child: RunChild, sshd: Any) -> None:
@@ -229,7 +221,6 @@ def test_a_running_master_is_used(run_child: RunChild, sshd: Any) -> None:
         sshd.address,
         sshd.key,
         env=sshd.environment,
-        timeout=60,
     ).ok()
 
 

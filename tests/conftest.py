@@ -28,6 +28,7 @@ _prefer_installed_package()
 import zmq  # noqa: E402  the path must be right first
 
 from helpers import (  # noqa: E402
+    CHILD_LIMIT,
     PATIENCE,
     TRANSPORTS,
     Background,
@@ -41,6 +42,9 @@ from helpers import (  # noqa: E402
     wait_until,
 )
 
+#: Seconds that libzmq's threads have to return what a test has lent them.
+GRACE = 30.0
+
 
 def pytest_configure() -> None:
     # a shell's background jobs ignore Ctrl-C, and so would every process that they start
@@ -52,7 +56,7 @@ def pytest_report_header() -> str:
     return f"zmq {zmq.__version__} from {zmq.__file__}, libzmq {zmq.zmq_version()}"
 
 
-def end_context(context: zmq.Context[Any], bound: float = 10.0) -> None:
+def end_context(context: zmq.Context[Any], bound: float = 30.0) -> None:
     """Destroy in a thread, so that a hang is a failure and not the end of the run."""
     Background(context.destroy, 0).result(bound)
 
@@ -87,7 +91,7 @@ def _nothing_is_left_behind() -> Iterator[None]:
     if not back():
         gc.collect()
         let_go()
-        wait_until(back, what=f"back at {sockets} sockets and {buffers} buffers")
+        wait_until(back, GRACE, f"back at {sockets} sockets and {buffers} buffers")
 
 
 @pytest.fixture
@@ -142,7 +146,7 @@ def run_child(tmp_path: Path) -> RunChild:
     def run(
         script: str,
         *args: str,
-        timeout: float = 20.0,
+        timeout: float = CHILD_LIMIT,
         options: Sequence[str] = (),
         env: dict[str, str] | None = None,
         stdin: str | None = None,

@@ -49,7 +49,7 @@ class InALoop(AsyncioAuthenticator):
         async def called() -> None:
             function()
 
-        asyncio.run_coroutine_threadsafe(called(), self.loop).result(5)
+        asyncio.run_coroutine_threadsafe(called(), self.loop).result()
 
 
 @pytest.fixture(params=["thread", "asyncio"])

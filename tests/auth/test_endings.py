@@ -23,7 +23,7 @@ KINDS = {
 
 ENDS = {
     "term": "context.term()",
-    "term-timeout": "context.term(timeout=5)",
+    "term-timeout": "context.term(timeout=30)",
     "destroy": "context.destroy()",
     "destroy-elsewhere": "Running(context.destroy).ended()",
     "stop": "auth.stop(); auth.stop(); context.term()",
@@ -58,7 +58,7 @@ def test_thread_ends(run_child: RunChild, kind: str, end: str) -> None:
     if end == "stop-after-term":
         script += "assert not auth.is_alive()"
     # Python 3.12 and newer warn of every fork beside a thread
-    run_child(script, timeout=10, options=["-W", "error", "-W", "ignore:This process:DeprecationWarning", "-X", "dev"]).ok()
+    run_child(script, options=["-W", "error", "-W", "ignore:This process:DeprecationWarning", "-X", "dev"]).ok()
 
 
 LOOPS = {
@@ -91,10 +91,10 @@ async def main():
     {LOOPS[end].strip()}
 asyncio.run(main(), debug=True)
 gc.collect()
-context.term(timeout=5)
+context.term(timeout=30)
 """
     )
-    run_child(script, timeout=10, options=["-W", "error", "-X", "dev"]).ok()
+    run_child(script, options=["-W", "error", "-X", "dev"]).ok()
 
 
 def test_stop_cancels_a_callback_that_awaits(run_child: RunChild) -> None:
@@ -116,12 +116,12 @@ with context.socket(zmq.PULL) as server, context.socket(zmq.PUSH) as client:
     client.curve_serverkey = public
     client.curve_publickey, client.curve_secretkey = zmq.curve_keypair()
     client.connect(f"tcp://127.0.0.1:{server.bind_to_random_port('tcp://127.0.0.1')}")
-    assert asked.wait(5)
+    assert asked.wait(30)
     auth.stop()
 context.term()
 """
     )
-    run_child(script, timeout=10, options=["-W", "error", "-X", "dev"]).ok()
+    run_child(script, options=["-W", "error", "-X", "dev"]).ok()
 
 
 def test_starts_and_stops_from_many_threads(run_child: RunChild) -> None:
@@ -139,12 +139,12 @@ def restart():
         one.stop()
 runs = [Running(restart) for _ in range(4)]
 for run in runs:
-    run.ended(20)
+    run.ended()
     assert run.error is None, run.error
-context.term(timeout=5)
+context.term(timeout=30)
 """
     )
-    run_child(script, timeout=30, options=["-W", "error"]).ok()
+    run_child(script, options=["-W", "error"]).ok()
 
 
 def test_base_class_by_itself(run_child: RunChild) -> None:
@@ -162,10 +162,10 @@ else:
 auth.stop(); auth.stop(); auth.start()
 auth.zap_socket.close()
 auth.stop()
-context.term(timeout=5)
+context.term(timeout=30)
 """
     )
-    run_child(script, timeout=10, options=["-W", "error"]).ok()
+    run_child(script, options=["-W", "error"]).ok()
 
 
 def test_old_name_of_the_tornado_loop(run_child: RunChild) -> None:
@@ -188,4 +188,4 @@ asyncio.run(main())
 context.term()
 """
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()

@@ -37,7 +37,7 @@ def handler(request: pytest.FixtureRequest, ctx: zmq.SyncContext) -> Iterator[An
         getattr(auth, request.param)("127.0.0.1", "2001:db8::/32", "example.com")
     auth.configure_curve_callback(domain="there", credentials_provider=Raising())
     client: Any = ctx.socket(zmq.REQ)
-    client.linger, client.rcvtimeo = 0, 5000
+    client.linger, client.rcvtimeo = 0, 30_000
     client.connect(ENDPOINT)
     yield client
     client.close()
@@ -116,7 +116,7 @@ def test_subclass_that_fails_refuses(ctx: zmq.SyncContext, caplog: pytest.LogCap
     auth = Rewritten(ctx)
     auth.start()
     with ctx.socket(zmq.REQ) as client:
-        client.linger, client.rcvtimeo = 0, 5000
+        client.linger, client.rcvtimeo = 0, 30_000
         client.connect(ENDPOINT)
         for _ in range(2):
             client.send_multipart(request(b"NULL"))
@@ -130,7 +130,7 @@ def test_passwords_may_be_bytes_or_any_text(ctx: zmq.SyncContext) -> None:
     auth.start()
     auth.configure_plain(passwords={"a": b"x", "b": "\udc80"})  # type: ignore[dict-item]
     with ctx.socket(zmq.REQ) as client:
-        client.linger, client.rcvtimeo = 0, 5000
+        client.linger, client.rcvtimeo = 0, 30_000
         client.connect(ENDPOINT)
         for user, password, status in [(b"a", b"x", b"200"), (b"b", b"x", b"400"), (b"b", b"\x80", b"400")]:
             client.send_multipart(request(b"PLAIN", user, password))

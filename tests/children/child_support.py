@@ -26,7 +26,7 @@ class Running(threading.Thread):
         except BaseException as error:  # kept for the main thread
             self.error = error
 
-    def ended(self, timeout: float = 5.0) -> Running:
+    def ended(self, timeout: float = 30.0) -> Running:
         self.join(timeout)
         assert not self.is_alive(), f"{self.name} still blocked after {timeout} s"
         return self
@@ -44,7 +44,7 @@ def _asleep(thread: threading.Thread) -> bool:
 
 def blocked(thread: threading.Thread) -> None:
     """Return once ``thread`` was asleep at 25 looks in a row, or has ended."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     seen = 0
     while seen < 25 and thread.is_alive():
         assert time.monotonic() < end, "thread never blocked"

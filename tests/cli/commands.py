@@ -75,7 +75,7 @@ class Running:
 
     def wait_until_asleep(self) -> None:
         """Return once its main thread waits for something."""
-        wait_until(repeatedly(lambda: asleep(Path(f"/proc/{self.popen.pid}/stat"))), deadline=15, what="asleep")
+        wait_until(repeatedly(lambda: asleep(Path(f"/proc/{self.popen.pid}/stat"))), what="asleep")
 
     def interrupt(self) -> None:
         """Ctrl-C."""

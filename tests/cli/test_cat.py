@@ -116,7 +116,7 @@ def test_ctrl_d_on_a_terminal(socket: MakeSocket, tmp_path: Path) -> None:
         os.write(leader, b"typed\n")
         assert peer.recv() == b"typed"
         os.write(leader, b"\x04")
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
         assert process.communicate() == (b"", b"")
     finally:
         process.kill()

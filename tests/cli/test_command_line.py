@@ -23,7 +23,7 @@ def test_the_script_has_its_own_name(tmp_path: Path) -> None:
     """What [project.scripts] installs, without installing it."""
     code = "import sys; sys.argv[:] = ['/usr/local/bin/zmq', *sys.argv[1:]]; from zmq.__main__ import main; sys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-c", code, "recv", "localhost:1"], cwd=tmp_path, capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", code, "recv", "localhost:1"], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2 and done.stderr.startswith("zmq recv: ")
 

@@ -39,14 +39,14 @@ def test_bash_completes(tmp_path: Path) -> None:
         ("zmq recv --type pu", 3, "pull"),
     ):
         done = subprocess.run(
-            [bash, "-c", ask.format(words=words, index=index)], cwd=tmp_path, capture_output=True, text=True, timeout=30
+            [bash, "-c", ask.format(words=words, index=index)], cwd=tmp_path, capture_output=True, text=True, timeout=60
         )
         assert wanted in done.stdout.split(), done
 
 
 def test_missing_library_names_the_extra(tmp_path: Path) -> None:
     code = "import sys; sys.modules['shtab'] = None\nfrom zmq.__main__ import main; sys.exit(main(['completion', 'bash']))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert "pip install 'pyzmq[cli]'" in line
@@ -63,7 +63,7 @@ def test_help(command: str, tmp_path: Path) -> None:
 
 def test_help_imports_no_command(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "zmq", "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=30
+        [sys.executable, "-X", "importtime", "-m", "zmq", "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "zmq" in loaded

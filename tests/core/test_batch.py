@@ -113,7 +113,7 @@ def test_rcvtimeo_and_dontwait(pair: MakePair) -> None:
     start = time.monotonic()
     with pytest.raises(zmq.Again):
         b.recv_many(5)
-    assert 0.04 < time.monotonic() - start < 2
+    assert 0.04 < time.monotonic() - start < 20
 
 
 def test_given_back_frames_come_first(pair: MakePair) -> None:
@@ -370,7 +370,7 @@ def test_sndtimeo_is_for_the_whole_call(socket: MakeSocket) -> None:
     a.sndtimeo = 200
     start = time.monotonic()
     sent = a.send_many(numbered(100))
-    assert 0.15 < time.monotonic() - start < 2
+    assert 0.15 < time.monotonic() - start < 20
     assert 0 < sent < 100
     with pytest.raises(zmq.Again):
         a.send_many([b"more"])
@@ -386,7 +386,7 @@ def test_sndtimeo_is_for_the_whole_call(socket: MakeSocket) -> None:
     reading = Background(read_slowly)
     start = time.monotonic()
     assert 0 < a.send_many(numbered(100_000)) < 100_000
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 20
     stop.set()
     reading.result()
 

@@ -365,7 +365,7 @@ def test_destroy_with_linger_drops_what_nobody_takes(ctx: zmq.SyncContext) -> No
     made = ctx.socket(zmq.PUSH)
     made.connect("tcp://127.0.0.1:9")
     made.send(b"never")
-    Background(ctx.destroy, 0).result(5)
+    Background(ctx.destroy, 0).result()
     assert made.closed
 
 
@@ -428,7 +428,6 @@ def test_collecting_a_cycle_of_context_and_socket_does_not_hang(run_child: RunCh
         print("collected")
         """,
         options=["-W", "ignore::ResourceWarning"],
-        timeout=10,
     )
     assert child.ok().out == "collected\n"
 
@@ -495,5 +494,4 @@ def test_instance_after_fork_is_new(run_child: RunChild) -> None:
         assert zmq.Context.instance() is parent
         parent.term()
         """,
-        timeout=15,
     ).ok()

@@ -103,7 +103,7 @@ def test_pickle_track_returns_a_tracker(pair: MakePair) -> None:
     tracker = a.send_pyobj(bytes(200_000), copy=False, track=True)
     assert isinstance(tracker, zmq.MessageTracker)
     b.recv_pyobj()
-    tracker.wait(5)
+    tracker.wait(30)
 
 
 def split(message: dict[str, int]) -> list[bytes]:

@@ -95,7 +95,7 @@ def test_tracker_only_when_asked() -> None:
     assert zmq.Frame(b"x", track=True).tracker is zmq._FINISHED_TRACKER
     tracker = zmq.Frame(bytearray(BIG), track=True).tracker
     assert isinstance(tracker, zmq.MessageTracker)
-    tracker.wait(5)
+    tracker.wait(30)
     frame = zmq.Frame(bytearray(BIG), track=True)
     assert frame.tracker is not None
     assert not frame.tracker.done
@@ -293,7 +293,7 @@ def test_tracker_waits_for_all_copies() -> None:
     assert not tracker.done
     del twin
     gc.collect()
-    tracker.wait(5)
+    tracker.wait(30)
 
 
 # representation

@@ -39,7 +39,7 @@ def ends_well(run_child: RunChild) -> EndsWell:
     repaired = str(counts_peers())
 
     def run(script: str) -> None:
-        run_child(PRELUDE + script, repaired, timeout=40).ok()
+        run_child(PRELUDE + script, repaired).ok()
 
     return run
 
@@ -90,7 +90,7 @@ ending = Running(lambda: context.term(timeout={timeout}))
 blocked(ending)
 for one in sockets:
     one.close(0)
-assert ending.ended(20).error is None, ending.error
+assert ending.ended().error is None, ending.error
 """)
 
 

@@ -19,7 +19,7 @@ def events_until(monitor: zmq.SyncSocket, last: zmq.Event) -> list[zmq.Event]:
     """What is reported up to ``last``, which must come."""
     seen: list[zmq.Event] = []
     while not seen or seen[-1] != last:
-        assert monitor.poll(5000), f"{last!r} missing after {seen}"
+        assert monitor.poll(30_000), f"{last!r} missing after {seen}"
         seen.append(recv_monitor_message(monitor)["event"])
     return seen
 

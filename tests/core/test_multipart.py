@@ -118,7 +118,7 @@ def test_dontwait_sends_all_or_nothing_at_the_high_water_mark(socket: MakeSocket
     push, pull = socket(zmq.PUSH), socket(zmq.PULL)
     push.sndhwm = pull.rcvhwm = 1
     push.connect(bind_any(pull, transport))
-    push.poll(5000, zmq.POLLOUT)
+    push.poll(30_000, zmq.POLLOUT)
     sent = 0
     got: list[list[bytes]] = []
     refused = 0

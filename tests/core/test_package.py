@@ -89,7 +89,7 @@ def test_stopwatch_warns_and_counts_microseconds() -> None:
     watch.start()
     elapsed = watch.stop()
     assert isinstance(elapsed, int)
-    assert 0 <= elapsed < 5_000_000
+    assert 0 <= elapsed < 60_000_000
 
 
 def test_default_copy_threshold() -> None:

@@ -33,7 +33,7 @@ def test_socket_poll_returns_the_mask(pair: MakePair) -> None:
     assert b.poll(1) == 0
     assert a.poll(0, zmq.POLLOUT) == zmq.POLLOUT
     a.send(b"x")
-    assert b.poll(5000) == zmq.POLLIN
+    assert b.poll(30_000) == zmq.POLLIN
     assert b.poll(0, zmq.POLLIN | zmq.POLLOUT) == zmq.POLLIN | zmq.POLLOUT
     assert type(b.poll(0)) is int
 
@@ -44,14 +44,14 @@ def test_socket_poll_wakes_on_a_message(pair: MakePair, timeout: float | None) -
     waiting = Background(b.poll, timeout)
     wait_until_blocked(waiting)
     a.send(b"x")
-    assert waiting.result(5) == zmq.POLLIN
+    assert waiting.result() == zmq.POLLIN
 
 
 def test_socket_poll_waits_its_time(pair: MakePair) -> None:
     _, b = pair()
     start = time.monotonic()
     assert b.poll(100) == 0
-    assert 0.09 < time.monotonic() - start < 2
+    assert 0.09 < time.monotonic() - start < 20
 
 
 # Poller: registration
@@ -131,7 +131,7 @@ def test_ready_sockets_with_their_masks(pair: MakePair) -> None:
     poller.register(b, zmq.POLLIN | zmq.POLLOUT)
     assert dict(poller.poll(0)) == {a: zmq.POLLOUT, b: zmq.POLLOUT}
     a.send(b"x")
-    assert b.poll(5000)
+    assert b.poll(30_000)
     assert dict(poller.poll(0)) == {a: zmq.POLLOUT, b: zmq.POLLOUT | zmq.POLLIN}
     b.recv()
     assert dict(poller.poll(0)) == {a: zmq.POLLOUT, b: zmq.POLLOUT}
@@ -145,7 +145,7 @@ def test_poller_wakes_on_a_message(pair: MakePair, timeout: float | None) -> Non
     waiting = Background(poller.poll, timeout)
     wait_until_blocked(waiting)
     a.send(b"x")
-    assert waiting.result(5) == [(b, zmq.POLLIN)]
+    assert waiting.result() == [(b, zmq.POLLIN)]
 
 
 def test_poller_waits_its_time(pair: MakePair) -> None:
@@ -154,7 +154,7 @@ def test_poller_waits_its_time(pair: MakePair) -> None:
     poller.register(b, zmq.POLLIN)
     start = time.monotonic()
     assert poller.poll(100) == []
-    assert 0.09 < time.monotonic() - start < 2
+    assert 0.09 < time.monotonic() - start < 20
 
 
 def test_part_of_a_millisecond_is_none() -> None:
@@ -178,7 +178,7 @@ def test_many_sockets(socket: MakeSocket) -> None:
         poller.register(pull, zmq.POLLIN)
     for number in (3, 50, 99):
         pushes[number].send(b"x")
-    assert [one for one, _ in poller.poll(5000)] == [pulls[3], pulls[50], pulls[99]]
+    assert [one for one, _ in poller.poll(30_000)] == [pulls[3], pulls[50], pulls[99]]
 
 
 @POSIX
@@ -190,9 +190,9 @@ def test_descriptors_come_back_as_ints(pipe: tuple[int, int], pair: MakePair) ->
     poller.register(b, zmq.POLLIN)
     assert poller.poll(0) == []
     os.write(writing, b"x")
-    assert poller.poll(5000) == [(reading, zmq.POLLIN)]
+    assert poller.poll(30_000) == [(reading, zmq.POLLIN)]
     a.send(b"x")
-    assert b.poll(5000)
+    assert b.poll(30_000)
     assert dict(poller.poll(0)) == {reading: zmq.POLLIN, b: zmq.POLLIN}
 
 
@@ -204,14 +204,14 @@ def test_objects_with_fileno_come_back_as_ints(pipe: tuple[int, int]) -> None:
         poller.register(file, zmq.POLLIN)
         assert file in poller
         os.write(writing, b"x")
-        assert poller.poll(5000) == [(file.fileno(), zmq.POLLIN)]
+        assert poller.poll(30_000) == [(file.fileno(), zmq.POLLIN)]
 
 
 @POSIX
 def test_writable_descriptor(pipe: tuple[int, int]) -> None:
     poller = zmq.Poller()
     poller.register(pipe[1], zmq.POLLOUT)
-    assert poller.poll(5000) == [(pipe[1], zmq.POLLOUT)]
+    assert poller.poll(30_000) == [(pipe[1], zmq.POLLOUT)]
 
 
 @POSIX
@@ -221,7 +221,7 @@ def test_hung_up_descriptor_is_reported() -> None:
         os.close(writing)
         poller = zmq.Poller()
         poller.register(reading, zmq.POLLIN)
-        ((descriptor, mask),) = poller.poll(5000)
+        ((descriptor, mask),) = poller.poll(30_000)
         assert descriptor == reading
         assert mask & (zmq.POLLIN | zmq.POLLERR)
     finally:
@@ -271,7 +271,6 @@ def test_terminated_context_ends_a_poll(run_child: RunChild) -> None:
             made.close()
         ending.join()
         """,
-        timeout=10,
     ).ok()
 
 
@@ -299,7 +298,6 @@ def test_closed_socket_is_enotsock_and_never_stdin(run_child: RunChild, action: 
             raise SystemExit("polled something else")
         context.destroy(linger=0)
         """,
-        timeout=10,
         stdin="readable\n",
     ).ok()
 
@@ -320,7 +318,7 @@ def test_select_timeout_is_in_seconds(pair: MakePair) -> None:
     _, b = pair()
     start = time.monotonic()
     assert zmq.select([b], [], [], 0.1) == ([], [], [])
-    assert 0.09 < time.monotonic() - start < 2
+    assert 0.09 < time.monotonic() - start < 20
 
 
 def test_select_without_a_timeout_waits(pair: MakePair) -> None:
@@ -328,7 +326,7 @@ def test_select_without_a_timeout_waits(pair: MakePair) -> None:
     waiting = Background(zmq.select, [b], [], [])
     wait_until_blocked(waiting)
     a.send(b"x")
-    assert waiting.result(5) == ([b], [], [])
+    assert waiting.result() == ([b], [], [])
 
 
 @POSIX
@@ -342,7 +340,7 @@ def test_zmq_poll(pair: MakePair) -> None:
     a, b = pair()
     assert zmq.zmq_poll([(b, zmq.POLLIN)], 0) == []
     a.send(b"x")
-    assert zmq.zmq_poll([(b, zmq.POLLIN)], 5000) == [(b, zmq.POLLIN)]
+    assert zmq.zmq_poll([(b, zmq.POLLIN)], 30_000) == [(b, zmq.POLLIN)]
     assert zmq.zmq_poll([(a, zmq.POLLOUT), (b, zmq.POLLIN)]) == [
         (a, zmq.POLLOUT),
         (b, zmq.POLLIN),
@@ -360,7 +358,7 @@ def test_sockets_work_in_a_system_poll(pair: MakePair) -> None:
 
 
 def drain_one(poller: zmq.Poller, pull: zmq.SyncSocket) -> bytes | None:
-    return pull.recv() if dict(poller.poll(5000)).get(pull) else None
+    return pull.recv() if dict(poller.poll(30_000)).get(pull) else None
 
 
 def test_poll_and_receive_in_turn(pair: MakePair, transport: str) -> None:

@@ -27,8 +27,8 @@ def ends() -> Iterator[tuple[zmq.SyncSocket, zmq.SyncSocket]]:
     a.bind(name)
     b.connect(name)
     for one in (a, b):
-        one.setsockopt(zmq.RCVTIMEO, 5000)
-        one.setsockopt(zmq.SNDTIMEO, 5000)
+        one.setsockopt(zmq.RCVTIMEO, 30_000)
+        one.setsockopt(zmq.SNDTIMEO, 30_000)
     yield a, b
     assert b.poll(0) == 0
     context.destroy(linger=0)

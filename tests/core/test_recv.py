@@ -78,7 +78,7 @@ def test_rcvtimeo_ends_in_again_after_its_time(pair: MakePair, copy: bool) -> No
     start = time.monotonic()
     with pytest.raises(zmq.Again):
         b.recv(copy=copy)
-    assert 0.04 < time.monotonic() - start < 2
+    assert 0.04 < time.monotonic() - start < 20
 
 
 @pytest.mark.parametrize("copy", [True, False])

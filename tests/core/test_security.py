@@ -119,7 +119,7 @@ def handshake_outcome(client: zmq.SyncSocket, endpoint: str) -> zmq.Event:
     monitor = client.get_monitor_socket(wanted)
     try:
         client.connect(endpoint)
-        assert monitor.poll(5000)
+        assert monitor.poll(30_000)
         event = recv_monitor_message(monitor)["event"]
         assert isinstance(event, zmq.Event)
         return event

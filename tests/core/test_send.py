@@ -252,5 +252,4 @@ def test_failed_nonblocking_sends_do_not_leak(run_child: RunChild) -> None:
         assert grown < 20_000, grown
         context.destroy(linger=0)
         """,
-        timeout=30,
     ).ok()

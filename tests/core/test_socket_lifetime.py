@@ -211,7 +211,6 @@ def test_closed_is_false_while_the_context_is_terminating(run_child: RunChild) -
         assert made.closed is True
         ending.join()
         """,
-        timeout=10,
     ).ok()
 
 
@@ -227,7 +226,6 @@ def test_collected_open_socket_warns_and_closes(ctx: zmq.SyncContext, run_child:
         print("ended")
         """,
         options=["-W", "always::ResourceWarning"],
-        timeout=10,
     )
     assert child.status == 0, child.describe()
     assert child.out == "ended\n"
@@ -246,7 +244,6 @@ def test_warning_shows_where_the_socket_was_made(run_child: RunChild) -> None:
         context.term()
         """,
         options=["-W", "always::ResourceWarning", "-X", "tracemalloc=5"],
-        timeout=10,
     )
     assert "the culprit" in child.err, child.describe()
 

@@ -61,7 +61,7 @@ def test_tracker_watches_frames() -> None:
     del frame
     gc.collect()
     let_go()
-    tracker.wait(5)
+    tracker.wait(30)
 
 
 def test_events_and_peers_are_listed() -> None:
@@ -117,7 +117,7 @@ def test_single_message(pair: MakePair) -> None:
     with pytest.raises(zmq.NotDone):
         tracker.wait(0.01)
     b.recv()
-    tracker.wait(5)
+    tracker.wait(30)
     assert tracker.done
 
 
@@ -139,7 +139,7 @@ def test_not_done_while_the_receiver_holds_the_frame(pair: MakePair) -> None:
     assert not tracker.done
     del frame
     let_go()
-    tracker.wait(5)
+    tracker.wait(30)
 
 
 def test_frame_counts_all_its_uses_and_itself(pair: MakePair) -> None:
@@ -156,7 +156,7 @@ def test_frame_counts_all_its_uses_and_itself(pair: MakePair) -> None:
     del frame
     gc.collect()
     let_go()
-    tracker.wait(5)
+    tracker.wait(30)
 
 
 MAKERS: dict[str, Callable[[], Any]] = {
@@ -192,7 +192,7 @@ def test_multipart_tracker_covers_every_part(pair: MakePair, mix: tuple[str, ...
     assert tracker.done is (not shared)
     assert [len(one) for one in b.recv_multipart()] == sizes
     let_go()
-    tracker.wait(5)
+    tracker.wait(30)
     assert tracker.done
 
 
@@ -206,7 +206,7 @@ def test_multipart_is_not_done_until_the_last_frame_is_dropped(pair: MakePair) -
         del frames[0]
         gc.collect()
         let_go()
-    tracker.wait(5)
+    tracker.wait(30)
 
 
 @pytest.mark.parametrize("subscribers", [0, 1, 2])
@@ -224,7 +224,7 @@ def test_publication(socket: MakeSocket, subscribers: int) -> None:
     for sub in subs:
         assert not tracker.done
         sub.recv_multipart()
-    tracker.wait(5)
+    tracker.wait(30)
 
 
 def test_publication_dropped_at_the_high_water_mark(socket: MakeSocket) -> None:
@@ -239,7 +239,7 @@ def test_publication_dropped_at_the_high_water_mark(socket: MakeSocket) -> None:
     while sub.poll(0):
         sub.recv()
     for tracker in trackers:
-        tracker.wait(5)
+        tracker.wait(30)
 
 
 @pytest.mark.parametrize("ending", ["close", "destroy", "term"])
@@ -256,7 +256,7 @@ def test_undelivered_message_is_done_when_dropped(ctx: zmq.SyncContext, ending: 
         push.close()
         if ending == "term":
             ctx.term()
-    tracker.wait(5)
+    tracker.wait(30)
     ctx.term()
 
 
@@ -270,7 +270,7 @@ def test_lingering_message_is_not_done(socket: MakeSocket) -> None:
     assert not tracker.done
     pull.bind(name)
     pull.recv()
-    tracker.wait(5)
+    tracker.wait(30)
 
 
 def test_failed_send_leaves_nothing_tracked(socket: MakeSocket) -> None:
@@ -294,7 +294,7 @@ def test_mutation_after_done_never_shows(pair: MakePair, transport: str) -> None
             assert not tracker.done
         received = b.recv_multipart()[0]
         assert received == bytes([number]) * len(data)
-        tracker.wait(5)
+        tracker.wait(30)
 
 
 def test_tracker_says_done_while_others_wait_in_threads(pair: MakePair) -> None:

@@ -38,8 +38,8 @@ def test_both_sides_know(socket: MakeSocket, network: str, kinds: tuple[int, int
     server, client = socket(kinds[0]), socket(kinds[1])
     assert server.wait_connected(0) == client.wait_connected(0) == 0
     client.connect(bind_any(server, network))
-    assert client.wait_connected(timeout=5000) == 1
-    assert server.wait_connected(1, 5000) == 1
+    assert client.wait_connected(timeout=30_000) == 1
+    assert server.wait_connected(1, 30_000) == 1
 
 
 def test_long_after_the_connection(socket: MakeSocket, network: str) -> None:
@@ -60,7 +60,7 @@ def test_peers_that_come_and_go(socket: MakeSocket, network: str) -> None:
     clients = [socket(zmq.PUSH) for _ in range(5)]
     for number, client in enumerate(clients, 1):
         client.connect(endpoint)
-        assert server.wait_connected(number, 5000) == number
+        assert server.wait_connected(number, 30_000) == number
     clients[0].disconnect(endpoint)
     clients[1].close()
     # libzmq goes on with a disconnection in the socket's next call
@@ -76,7 +76,7 @@ def test_a_client_that_comes_back(socket: MakeSocket) -> None:
     client.reconnect_ivl = 20
     endpoint = bind_any(server, "tcp")
     client.connect(endpoint)
-    client.wait_connected(1, 5000)
+    client.wait_connected(1, 30_000)
     server.close()
     wait_until(lambda: client.wait_connected(0) == 0)
     again = socket(zmq.PULL)
@@ -90,7 +90,7 @@ def test_a_client_that_comes_back(socket: MakeSocket) -> None:
         return True
 
     wait_until(bound)
-    assert client.wait_connected(1, 5000) == 1
+    assert client.wait_connected(1, 30_000) == 1
 
 
 def test_a_peer_that_is_refused_does_not_count(socket: MakeSocket) -> None:
@@ -116,7 +116,7 @@ def test_timeout_is_kept_and_names_what_is_missing(socket: MakeSocket) -> None:
             wait()
         assert text in str(caught.value)
         assert caught.value.errno == zmq.EAGAIN
-        assert 0.09 < time.monotonic() - start < 2
+        assert 0.09 < time.monotonic() - start < 20
 
 
 @pytest.mark.parametrize("kind", [zmq.PUB, zmq.XPUB])
@@ -128,7 +128,7 @@ def test_the_first_message_arrives(socket: MakeSocket, kind: int, transport: str
     for sub in subs:
         sub.connect(endpoint)
         sub.subscribe("weather.")
-    assert pub.wait_subscribers("weather.", 3, 5000) == 3
+    assert pub.wait_subscribers("weather.", 3, 30_000) == 3
     pub.send(b"weather.rain")
     assert [sub.recv() for sub in subs] == [b"weather.rain"] * 3
 
@@ -144,7 +144,7 @@ def test_a_topic_counts_those_who_would_get_it(socket: MakeSocket, kind: int) ->
     both.subscribe("abc")
     for sub in (all_of_it, some, both):
         sub.connect(endpoint)
-    assert pub.wait_subscribers(b"abc", 3, 5000) == 3
+    assert pub.wait_subscribers(b"abc", 3, 30_000) == 3
     assert pub.wait_subscribers("ab", 0) == 3
     assert pub.wait_subscribers("a", 0) == pub.wait_subscribers(n=0) == pub.wait_subscribers(b"\0\xff", 0) == 1
     some.unsubscribe("ab")
@@ -157,7 +157,7 @@ def test_subscription_messages_stay_for_who_reads_them(socket: MakeSocket) -> No
     pub, sub = socket(zmq.XPUB), socket(zmq.SUB)
     sub.subscribe("x")
     sub.connect(bind_any(pub, "tcp"))
-    assert pub.wait_subscribers("x", timeout=5000) == 1
+    assert pub.wait_subscribers("x", timeout=30_000) == 1
     assert pub.recv() == b"\1x"
 
 
@@ -167,7 +167,7 @@ def test_a_publisher_that_connects(socket: MakeSocket) -> None:
     pub.connect(bind_any(sub, "tcp"))
     # a SUB that was bound tells newcomers of its subscriptions from within its own calls
     receiving = Background(sub.recv)
-    pub.wait_subscribers(timeout=5000)
+    pub.wait_subscribers(timeout=30_000)
     pub.send(b"first")
     assert receiving.result() == b"first"
 
@@ -230,14 +230,14 @@ def test_awaited(actx: zmq.asyncio.Context) -> None:
     async def main() -> None:
         pub: Any = actx.socket(zmq.PUB)
         pub.bind("tcp://127.0.0.1:*")
-        waiting = asyncio.gather(pub.wait_connected(2), pub.wait_subscribers(b"x", 2, 5000))
+        waiting = asyncio.gather(pub.wait_connected(2), pub.wait_subscribers(b"x", 2, 30_000))
         subs: list[Any] = [actx.socket(zmq.SUB) for _ in range(2)]
         for sub in subs:
             await asyncio.sleep(0)
             sub.subscribe("x")
             sub.connect(pub.last_endpoint)
         assert await waiting == [2, 2]
-        assert await subs[0].wait_connected(timeout=5000) == 1
+        assert await subs[0].wait_connected(timeout=30_000) == 1
         await pub.send(b"x")
         assert [await sub.recv() for sub in subs] == [b"x", b"x"]
         with pytest.raises(zmq.Again, match="2 of 3 subscribers"):
@@ -287,7 +287,7 @@ turning = gevent.spawn(turn)
 pub.bind("tcp://127.0.0.1:*")
 sub.subscribe("x")
 sub.connect(pub.last_endpoint)
-assert pub.wait_subscribers("x", timeout=5000) == sub.wait_connected(timeout=5000) == 1
+assert pub.wait_subscribers("x", timeout=30_000) == sub.wait_connected(timeout=30_000) == 1
 for _ in range(50):  # on a busy machine the others have few turns in one wait
     try:
         pub.wait_subscribers("x", 2, timeout=60)
@@ -297,7 +297,7 @@ for _ in range(50):  # on a busy machine the others have few turns in one wait
         break
 assert len(turns) > 5, "the other greenlets stood still"
 pub.close()
-listening.join(5)
+listening.join(30)
 turning.kill()
 assert heard[0] == "LISTENING" and heard[-1] == "MONITOR_STOPPED", heard
 sub.close()
@@ -313,7 +313,7 @@ async def main():
         pub.bind("tcp://127.0.0.1:*")
         sub.subscribe("x")
         sub.connect(pub.last_endpoint)
-        assert await pub.wait_subscribers("x", timeout=5000) == await sub.wait_connected(timeout=5000) == 1
+        assert await pub.wait_subscribers("x", timeout=30_000) == await sub.wait_connected(timeout=30_000) == 1
         try:
             await pub.wait_subscribers("x", 2, timeout=60)
         except zmq.Again as error:
@@ -324,7 +324,7 @@ async def main():
         async def listen():
             async for event in events:
                 heard.append(event.event.name)
-        with anyio.fail_after(5):
+        with anyio.fail_after(30):
             async with anyio.create_task_group() as group:
                 group.start_soon(listen)
                 await anyio.sleep(0.01)
@@ -338,4 +338,4 @@ anyio.run(main, backend=sys.argv[1])
 
 @pytest.mark.parametrize(("flavour", "backend"), [("green", ""), ("anyio", "asyncio"), ("anyio", "trio")])
 def test_other_flavours(run_child: RunChild, flavour: str, backend: str) -> None:
-    run_child(OTHER_FLAVOURS[flavour], backend, timeout=20).ok()
+    run_child(OTHER_FLAVOURS[flavour], backend).ok()

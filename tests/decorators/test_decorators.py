@@ -130,7 +130,7 @@ def test_threads_have_objects_of_their_own(ctx: zmq.SyncContext) -> None:
 
     @socket(zmq.PAIR)
     def call(ctx: Any, pair: Any) -> None:
-        together.wait(10)
+        together.wait(30)
         pair.bind(fresh_inproc())
         seen.append(pair)
 

@@ -68,7 +68,7 @@ def send_lent(w: World) -> Story:
     there.close(0)
     here.close(0)
     if tracker is not None:
-        tracker.wait(2)
+        tracker.wait(10)
     unpinned(data)
 
 
@@ -188,7 +188,7 @@ def multipart_mixed(w: World) -> Story:
     del frame
     parts.clear()
     if tracker is not None:
-        tracker.wait(2)
+        tracker.wait(10)
     unpinned(data)
 
 
@@ -239,8 +239,7 @@ def _recv(w: World, parts: list[bytes], act: Callable[[Any], Any], check: Callab
     """What a failed receive left is there for the next one."""
     here, there = w.pair(transport=transport)
     here.send_multipart(parts)
-    there.rcvtimeo = 2000
-    there.poll(2000)
+    there.poll(10_000)
     there.rcvtimeo = 60
     outcome = yield lambda: act(there)
     if outcome.good:
@@ -383,12 +382,13 @@ def request_and_reply(w: World) -> Story:
 def route(w: World) -> Story:
     dealer, router = w.pair(zmq.DEALER, zmq.ROUTER, transport="tcp", routing_id=b"a name of some length, to be on the heap")
     dealer.send(b"hello")
-    router.rcvtimeo = 2000
+    router.rcvtimeo = 10_000
     name, _ = router.recv_multipart()
 
     def act() -> Any:
         router.send_multipart([name, *SMALL])
-        dealer.rcvtimeo = 1000
+        dealer.poll(10_000)
+        dealer.rcvtimeo = 60
         return dealer.recv_multipart()
 
     outcome = yield act
@@ -595,7 +595,7 @@ def life_bounded(w: World) -> Story:
         context = w.context()
         for _ in range(3):
             w.sockets.append(context.socket(zmq.PAIR))
-        context.destroy(linger=0, timeout=2)
+        context.destroy(linger=0, timeout=10)
 
     yield act
 
@@ -636,7 +636,7 @@ def shadows(w: World) -> Story:
 def frames(w: World) -> Story:
     here, there = w.pair(transport="tcp")
     here.send(b"x" * 100)
-    there.poll(2000)
+    there.poll(10_000)
     received = there.recv(copy=False)
     data = bytearray(SHARED)
 

@@ -25,7 +25,7 @@ pytestmark = [
         not hasattr(_lib, "inject_fault"), reason="built without ZMQ_BUILD_FAULTS=1, as every release is (docs/testing.md)"
     ),
     pytest.mark.skipif(sys.platform == "win32", reason="SIGALRM bounds each case"),
-    pytest.mark.timeout(150),
+    pytest.mark.timeout(300),
 ]
 
 sys.path.insert(0, str(HERE))
@@ -43,7 +43,7 @@ def test_every_call_fails_in_turn(run_child: RunChild, tmp_path: Path, name: str
     from fault_runner import main
     main(sys.argv[2], sys.argv[3])
     """
-    child = run_child(script, str(HERE), name, str(progress), timeout=120)
+    child = run_child(script, str(HERE), name, str(progress), timeout=240)
     at = progress.read_text().strip() if progress.exists() else "start"
     assert child.status == 0, f"died or hung at: {at}\n{child.describe()}"
     assert child.err == "", child.describe()

@@ -73,7 +73,7 @@ def test_bursts_and_silence(run: Run, apair: Pair, transport: str) -> None:
 
         async def look() -> None:
             while True:
-                await router.poll(1000)
+                await router.poll(30_000)
                 router.events  # noqa: B018  reading it takes the news
                 await asyncio.sleep(0)
 
@@ -86,7 +86,7 @@ def test_bursts_and_silence(run: Run, apair: Pair, transport: str) -> None:
                 await asyncio.sleep(0.001)
 
         helpers = [asyncio.ensure_future(serve()), asyncio.ensure_future(look())]
-        await soon(asyncio.gather(*map(ask, clients)), 15)
+        await soon(asyncio.gather(*map(ask, clients)))
         for helper in helpers:
             helper.cancel()
 
@@ -166,7 +166,7 @@ def test_blocking_peer_in_a_thread(run: Run, apair: Pair, socket: MakeSocket) ->
         client = Background(ask)
         for _ in range(10_000):
             await router.send_multipart(await router.recv_multipart())
-        await until(lambda: not client.is_alive(), 10)
+        await until(lambda: not client.is_alive())
         client.result()
 
     run(main)
@@ -200,7 +200,7 @@ def test_blocking_receive_in_the_middle(run: Run, apair: Pair) -> None:
         await turns()
         assert b._shadow_sock.poll(5) == 0
         a._shadow_sock.send(b"x")
-        assert b._shadow_sock.poll(1000) == zmq.POLLIN
+        assert b._shadow_sock.poll(30_000) == zmq.POLLIN
         assert await soon(waiting) == b"x"
 
     run(main)
@@ -258,5 +258,5 @@ def test_handed_over_between_threads(run: Run, apair: Pair) -> None:
     for _ in range(3):
         run(exchange)
         thread = Background(run, exchange)
-        wait_until(lambda thread=thread: not thread.is_alive(), 10)
+        wait_until(lambda thread=thread: not thread.is_alive())
         thread.result()

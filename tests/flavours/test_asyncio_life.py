@@ -711,9 +711,7 @@ def test_quiet_end_of_a_process(run_child: RunChild, name: str, kind: str) -> No
         pytest.importorskip("uvloop", reason="uvloop is not installed")
     script = CHILD_PRELUDE.format(uvloop=kind == "uvloop", noreader=kind == "noreader") + textwrap.dedent(CHILDREN[name])
     # set_event_loop_policy is on its way out
-    child = run_child(script, timeout=10, options=["-W", "ignore::DeprecationWarning"])
-    child.ok()
-    assert child.elapsed < 8
+    run_child(script, options=["-W", "ignore::DeprecationWarning"]).ok()
 
 
 def test_debug_mode_is_content(run_child: RunChild) -> None:
@@ -760,6 +758,6 @@ def test_selector_threads_end_with_their_last_socket(apair: Pair) -> None:
             (thread,) = [thread for thread in threading.enumerate() if thread.name == "zmq-selector"]
             a.close()
             b.close()
-            await until(lambda thread=thread: not thread.is_alive(), deadline=0.9)
+            await until(lambda thread=thread: not thread.is_alive())
 
     LoopRunner("noreader")(main)

@@ -352,7 +352,7 @@ def test_one_tracker_in_two_loops(apair: Pair) -> None:
         async def wait() -> None:
             waiting = asyncio.ensure_future(wait_for(shared[0]))
             await turns()
-            ready.wait(5)
+            ready.wait(30)
             await soon(waiting)
 
         asyncio.run(wait())
@@ -410,7 +410,7 @@ def test_done_futures_are_futures(run: Run, apair: Pair) -> None:
         done, pending = await asyncio.wait(sends)
         assert (len(done), len(pending)) == (3, 0)
         assert await asyncio.gather(*receives) == numbered(3)
-        assert await asyncio.wait_for(receives[0], 1) == b"0"
+        assert await asyncio.wait_for(receives[0], 30) == b"0"
         assert await asyncio.shield(receives[1]) == b"1"
         called: list[Any] = []
         receives[2].add_done_callback(called.append)

@@ -107,7 +107,7 @@ def test_timeouts_that_never_fire_leave_nothing(world: World, how: str) -> None:
         # asyncio keeps up to a hundred timers that were cancelled, trio a thousand, each of a few objects
         assert len(gc.get_objects()) - before < 4000
 
-    world.limit = 50
+    world.limit = 140
     world(main)
 
 
@@ -171,7 +171,7 @@ ENDS = {
     "returns while tasks wait": "return",
     "fails": "raise LookupError",
     "exits": "raise SystemExit(0)",
-    "is interrupted": "os.kill(os.getpid(), signal.SIGINT); await sleep(5)",
+    "is interrupted": "os.kill(os.getpid(), signal.SIGINT); await sleep(100)",
     "closes": "pull.close(); push.close(); await sleep(0)",
     "leaves a generator": "async for _ in pull.iter_multipart(): break",
 }
@@ -214,9 +214,7 @@ def test_quiet_ends(run_child: RunChild, flavour: str, end: str, open_: bool) ->
                 one.close()
             context.term()
     """)
-    child = run_child(script, timeout=10)
-    child.ok()
-    assert child.elapsed < 8
+    run_child(script).ok()
 
 
 def test_quiet_end_of_greenlets(run_child: RunChild) -> None:
@@ -237,6 +235,5 @@ def test_quiet_end_of_greenlets(run_child: RunChild) -> None:
             gevent.sleep(0.01)
             {end}
             """,
-            timeout=10,
         ).ok()
 

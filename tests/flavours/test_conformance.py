@@ -266,13 +266,13 @@ def test_timeouts(world: World, verb: str) -> None:
         start = time.monotonic()
         with pytest.raises(zmq.Again):
             await w.get(act(one))
-        assert 0.05 < time.monotonic() - start < 2
+        assert 0.05 < time.monotonic() - start < 20
         one.rcvtimeo = one.sndtimeo = 0
         with pytest.raises(zmq.Again):
             await w.get(act(one))
         # and the socket works on
         peer = w.socket(zmq.DEALER, rcvtimeo=5000)
-        one.rcvtimeo = one.sndtimeo = 5000
+        one.rcvtimeo = one.sndtimeo = 30_000
         one.connect(bind_any(peer, "inproc"))
         await w.get(one.send(b"x"))
         assert await w.get(peer.recv()) == b"x"
@@ -290,7 +290,7 @@ def test_poll(world: World) -> None:
         assert await w.get(b.poll(timeout=0)) == 0
         start = time.monotonic()
         assert await w.get(b.poll(30)) == 0
-        assert 0.025 < time.monotonic() - start < 2
+        assert 0.025 < time.monotonic() - start < 20
         assert await w.get(b.poll(0, zmq.POLLOUT)) == zmq.POLLOUT
 
         async def poll(*args: Any) -> Any:
@@ -351,7 +351,7 @@ def test_poller(world: World) -> None:
             assert await w.get(poller.poll(0)) == []
             start = time.monotonic()
             assert await w.get(poller.poll(30)) == []
-            assert 0.025 < time.monotonic() - start < 2
+            assert 0.025 < time.monotonic() - start < 20
 
             async def poll(timeout: float | None) -> Any:
                 return await w.get(poller.poll(timeout))
@@ -389,7 +389,7 @@ def test_poller_refuses(world: World) -> None:
             poller = w.module.Poller()
             poller.register(member, zmq.POLLIN)
             with pytest.raises(error):
-                await w.get(poller.poll(1000))
+                await w.get(poller.poll(30_000))
 
     world(main)
 

@@ -38,7 +38,7 @@ def gctx() -> Iterator[zmq.green.Context]:
     context.made = []
     context.linger = 0
     yield context
-    with gevent.Timeout(10):
+    with gevent.Timeout(30):
         context.destroy(0)
 
 
@@ -83,7 +83,7 @@ def test_each_verb_waits_and_lets_others_run(green: GreenPair, transport: str) -
         (left.recv_json, lambda: right.send_json([1]), [1]),
         (left.recv_pyobj, lambda: right.send_pyobj({1}), {1}),
         (lambda: left.recv_serialized(b"".join), lambda: right.send_serialized(b"xy", lambda m: [m[:1], m[1:]]), b"xy"),
-        (lambda: left.poll(5000) and left.recv(), lambda: right.send(b"polled"), b"polled"),
+        (lambda: left.poll(30_000) and left.recv(), lambda: right.send(b"polled"), b"polled"),
     ):
         waiting = started(receive)
         assert not waiting.ready()
@@ -118,7 +118,7 @@ def test_a_tracker_comes_from_a_send_that_waited(gctx: zmq.green.Context) -> Non
     (tracker,) = finish(sender)
     del frame
     let_go()
-    tracker.wait(5)
+    tracker.wait(30)
 
 
 @pytest.mark.parametrize("multipart", [False, True])
@@ -181,7 +181,7 @@ def test_dontwait_works_in_a_callback_of_the_hub(green: GreenPair) -> None:
         outcome.set(right.recv(zmq.DONTWAIT))
 
     gevent.get_hub().loop.run_callback(callback)
-    assert outcome.get(timeout=5) == b"x"
+    assert outcome.get(timeout=30) == b"x"
     assert [left.recv() for _ in range(200)] == [b"y"] * 200
 
 
@@ -217,7 +217,7 @@ def test_a_batch_that_arrives_with_the_kill_is_not_lost(green: GreenPair, multip
     shadow = zmq.Socket.shadow(left)
     for i in range(3):
         right.send_multipart([b"%d" % i, b"end"])
-    shadow.poll(5000)
+    shadow.poll(30_000)
     victim.kill(block=False)
     messages = [*finish(next_one), left.recv_multipart(), left.recv_multipart()]
     # those that came only after the kill may have gone to the next one first
@@ -234,7 +234,7 @@ def test_rcvtimeo_and_sndtimeo_hold(green: GreenPair, gctx: zmq.green.Context, t
         start = time.monotonic()
         with pytest.raises(zmq.Again):
             call()
-        assert timeout / 1000 <= time.monotonic() - start < 2
+        assert timeout / 1000 <= time.monotonic() - start < 20
 
 
 def test_errors_are_raised_in_the_caller(gctx: zmq.green.Context) -> None:
@@ -321,7 +321,7 @@ def test_thirty_processes_send_two_hundred_each(gctx: zmq.green.Context, tmp_pat
     with ExitStack() as stack:
         for number in range(30):
             stack.enter_context(child_process(tmp_path, script, address, str(number)))
-        with gevent.Timeout(40):
+        with gevent.Timeout(120):
             for _ in range(6000):
                 name, i = pull.recv_multipart()
                 seen.setdefault(name, []).append(int(i))
@@ -379,7 +379,7 @@ def test_a_message_that_arrives_with_the_kill_is_not_lost(green: GreenPair, rece
     victim, next_one = started(call), started(left.recv_multipart)
     shadow = zmq.Socket.shadow(left)
     right.send_multipart([b"1", b"2"] if receive == "recv_multipart" else [b"1"])
-    shadow.poll(5000)  # the hub does not run: the message and the kill come in one turn
+    shadow.poll(30_000)  # the hub does not run: the message and the kill come in one turn
     victim.kill(block=False)
     assert finish(next_one) == [[b"1", b"2"] if receive == "recv_multipart" else [b"1"]]
     assert victim.dead
@@ -401,7 +401,7 @@ def test_a_storm_of_kills_and_timeouts_loses_nothing(gctx: zmq.green.Context) ->
             push.send_multipart([b"%d" % name, b"%d" % i, bytes(dice.choice((0, 10, 50_000)))])
             if dice.random() < 0.2:
                 gevent.sleep(dice.random() / 2000)
-        push.close(5000)
+        push.close(60_000)
 
     def take() -> None:
         name, i, _content = pull.recv_multipart(copy=dice.random() < 0.5)
@@ -414,7 +414,7 @@ def test_a_storm_of_kills_and_timeouts_loses_nothing(gctx: zmq.green.Context) ->
 
     senders = [gevent.spawn(send, name) for name in got]
     stopped = 0
-    with gevent.Timeout(50):
+    with gevent.Timeout(120):
         while sum(map(len, got.values())) < wanted:
             takers = [gevent.spawn(take_with_timeout if dice.random() < 0.5 else take) for _ in range(3)]
             gevent.sleep(dice.random() / 1000)
@@ -470,7 +470,7 @@ def test_close_wakes_whoever_waits(gctx: zmq.green.Context) -> None:
         pair = gctx.socket(zmq.PAIR)
         waiting = [started(pair.recv), started(pair.send, b"x"), started(pair.poll)]
         close(pair)
-        gevent.joinall(waiting, timeout=5)
+        gevent.joinall(waiting, timeout=30)
         assert [getattr(greenlet.exception, "errno", None) for greenlet in waiting] == [zmq.ENOTSOCK] * 3
     closed = gctx.socket(zmq.PAIR)
     closed.close()
@@ -535,7 +535,7 @@ def test_a_close_in_another_thread_wakes_a_greenlet(gctx: zmq.green.Context) -> 
     pair = gctx.socket(zmq.PAIR)
     waiting = started(pair.recv)
     Background(pair.close).result()
-    gevent.joinall([waiting], timeout=5)
+    gevent.joinall([waiting], timeout=30)
     assert waiting.exception is not None
     assert waiting.exception.errno == zmq.ENOTSOCK
 
@@ -565,7 +565,7 @@ def test_poller_takes_sockets_of_any_flavour_and_descriptors(gctx: zmq.green.Con
         assert poller.poll(0) == []
         assert poller.poll(10) == []
         os.write(writer, b"x")
-        assert zmq.green.select([left, reader], [right], [], 5) == ([reader], [right], [])
+        assert zmq.green.select([left, reader], [right], [], 30) == ([reader], [right], [])
     finally:
         os.close(reader)
         os.close(writer)
@@ -629,7 +629,7 @@ def test_requests_and_replies_pass_a_proxy(gctx: zmq.green.Context, device: str)
         captured = [tap.recv_multipart()[-1] for _ in range(20)]
         assert captured == [part for i in range(10) for part in (b"%d" % i, b"re:%d" % i)]
     front.close()
-    gevent.joinall([running], timeout=5)
+    gevent.joinall([running], timeout=30)
     assert running.exception is not None
     assert running.exception.errno == zmq.ENOTSOCK
 

@@ -26,7 +26,7 @@ from flavours.worlds import Anyio, Asyncio, Gevent, World, run_through, sharing
 from helpers import bind_any
 
 STORM = int(os.environ.get("ZMQ_STORM", "4000"))
-#: A slow machine stops here; then there must have been a tenth of the cancellations at least.
+#: Seconds after which a slow machine is content with a tenth of the cancellations.
 LONGEST = 10.0 if STORM <= 4000 else 90.0
 PEERS = 4
 
@@ -150,9 +150,9 @@ def ways(world: World) -> tuple[list[Any], list[int]]:
 
 @sharing
 @pytest.mark.parametrize("transport", ["inproc", "tcp"])
-@pytest.mark.timeout(LONGEST + 60)
+@pytest.mark.timeout(LONGEST + 140)
 def test_storm(world: World, transport: str) -> None:
-    world.limit = LONGEST + 40
+    world.limit = LONGEST + 130
     world(storm, transport)
 
 
@@ -227,7 +227,7 @@ async def storm(w: World, transport: str) -> None:
     looking = w.start(look)
     cancelled = 0
     end = time.monotonic() + LONGEST
-    while cancelled < STORM and time.monotonic() < end:
+    while cancelled < STORM and (cancelled <= STORM / 10 or time.monotonic() < end):
         done = False
 
         async def once() -> None:
@@ -255,7 +255,6 @@ async def storm(w: World, transport: str) -> None:
     await w.turns(10)
     draining.cancel()
     await w.until(draining.done)
-    assert cancelled > STORM / 10, cancelled
     for peer in range(PEERS):
         assert received[peer] == sorted(set(received[peer])), "doubled or out of order"
         assert set(received[peer]) <= set(range(sent[peer]))

@@ -96,7 +96,7 @@ def test_poller(tctx: zmq.eventloop.future.Context) -> None:
         left, right = connected(tctx)
         poller = zmq.eventloop.future.Poller()
         poller.register(left, zmq.POLLIN)
-        waiting = poller.poll(5000)
+        waiting = poller.poll(30_000)
         assert not waiting.done()
         await right.send(b"x")
         assert await waiting == [(left, zmq.POLLIN)]

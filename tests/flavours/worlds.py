@@ -27,7 +27,7 @@ from flavours.loops import LIMIT, LOOP_PARAMS, LoopRunner
 from helpers import Background, bind_any, wait_until, wait_until_blocked
 
 #: Seconds that a single operation of a test may take.
-SOON = 5.0
+SOON = 30.0
 
 Main = Callable[..., Coroutine[Any, Any, Any]]
 

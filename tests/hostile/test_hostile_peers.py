@@ -40,7 +40,7 @@ SEED = int(os.environ.get("ZMQ_TEST_SEED", "20261121"))
 GROWTH = 80
 
 #: Seconds that a well-behaved peer may wait for its turn.
-PATIENCE = 8.0
+PATIENCE = 30.0
 
 MECHANISMS = [
     "null",
@@ -63,7 +63,7 @@ class Server:
         )  # fmt: skip
         assert self.popen.stdout is not None
         line = self.popen.stdout.readline()
-        assert line, self.popen.communicate(timeout=10)[1]
+        assert line, self.popen.communicate(timeout=30)[1]
         start = json.loads(line)
         self.ports: dict[str, int] = start["ports"]
         self.keys = {name: key.encode() for name, key in start["keys"].items()}
@@ -88,7 +88,7 @@ class Server:
 
     def finish(self) -> dict[str, tuple[int, float]]:
         """End it in peace; by type, how often its peer was served and how long it had to wait at most."""
-        out, err = self.popen.communicate(timeout=40)
+        out, err = self.popen.communicate(timeout=90)
         assert self.popen.returncode == 0, f"status {self.popen.returncode}\n{err}"
         assert err == ""
         report: dict[str, tuple[int, float]] = json.loads(out)
@@ -244,7 +244,7 @@ def lasting_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     with serving(str(request.param)) as server:
         yield server
         report = server.finish()
-        assert all(served > 0 for served, _ in report.values())
+        assert all(served > 20 for served, _ in report.values())
 
 
 @settings(max_examples=max(40, int(5000 * SCALE)), deadline=None, suppress_health_check=list(HealthCheck), database=None)
@@ -286,7 +286,7 @@ CLAIMS = {
 @pytest.mark.parametrize("claim", CLAIMS)
 def test_claimed_length_over_maxmsgsize_ends_the_connection(socket_limited: zmq.SyncSocket, claim: str) -> None:
     port = int(socket_limited.last_endpoint.decode().rpartition(":")[2])
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as one:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as one:
         one.sendall(b"".join(CLAIMS[claim]))
         assert hung_up(one)
     assert not socket_limited.poll(0)
@@ -309,7 +309,7 @@ def test_maxmsgsize_is_the_last_size_allowed(ctx: zmq.SyncContext, socket_limite
 @pytest.fixture
 def socket_limited(ctx: zmq.SyncContext) -> Iterator[zmq.SyncSocket]:
     with ctx.socket(zmq.PULL) as one:
-        one.linger, one.rcvtimeo, one.maxmsgsize = 0, 5000, 1000
+        one.linger, one.rcvtimeo, one.maxmsgsize = 0, 30_000, 1000
         one.bind("tcp://127.0.0.1:*")
         yield one
 

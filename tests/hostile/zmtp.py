@@ -152,7 +152,7 @@ def record(kind: str, port: int, prepare: Any) -> Stream:
         end = time.monotonic() + 0.5
         with here, socket.create_connection(("127.0.0.1", port)) as there:
             talked = False
-            while time.monotonic() < end:
+            while not said or time.monotonic() < end:
                 for one in select.select([here, there], [], [], 0.05)[0]:
                     data = one.recv(65536)
                     if not data:

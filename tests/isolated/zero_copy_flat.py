@@ -24,7 +24,7 @@ with zmq.Context() as context, context.socket(zmq.PAIR) as left, context.socket(
             assert len(frame) == SIZE
             del frame
             if tracker is not None:
-                tracker.wait(10)
+                tracker.wait(30)
 
     expect_flat(work, 1_000_000)
     # Nothing is exported any more, or this would be a BufferError.

@@ -338,7 +338,7 @@ def test_command_with_all_its_options(ctx: zmq.SyncContext) -> None:
 
 
 def run_command(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "zmq.log", *args], capture_output=True, text=True, timeout=30)
+    return subprocess.run([sys.executable, "-m", "zmq.log", *args], capture_output=True, text=True, timeout=60)
 
 
 def test_command_explains_itself() -> None:

@@ -111,7 +111,7 @@ def test_a_lock_keeps_two_builds_apart(tmp_path: Path) -> None:
     def first() -> None:
         with locked(tmp_path / "lock"):
             entered.set()
-            assert leave.wait(10)
+            assert leave.wait(30)
             order.append("first")
 
     def second() -> None:
@@ -120,9 +120,9 @@ def test_a_lock_keeps_two_builds_apart(tmp_path: Path) -> None:
 
     threads = [threading.Thread(target=first), threading.Thread(target=second)]
     threads[0].start()
-    assert entered.wait(10)
+    assert entered.wait(30)
     threads[1].start()
     leave.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
     assert order == ["first", "second"]

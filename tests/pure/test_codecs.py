@@ -81,7 +81,7 @@ def test_json_and_pickle_are_imported_late() -> None:
     )
     result = subprocess.run(
         [sys.executable, "-S", "-c", program, str(Path(codecs.__file__))],
-        capture_output=True, text=True, timeout=30, check=True,
+        capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert "json" not in result.stdout
     assert "pickle" not in result.stdout

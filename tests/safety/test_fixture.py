@@ -28,7 +28,8 @@ def test_what_is_left_behind_is_an_error(tmp_path: Path, what: str) -> None:
     for name in ("conftest.py", "helpers.py"):
         shutil.copy(TESTS / name, tmp_path)
     body = LEAVES[what] if "\n" in LEAVES[what] else f"\n        {LEAVES[what]}\n"
-    (tmp_path / "test_it.py").write_text(f"import zmq\n\ndef test_leaves():\n        global left{body}", encoding="utf-8")
+    code = f"import conftest\nimport zmq\n\nconftest.GRACE = 0.5\n\ndef test_leaves():\n        global left{body}"
+    (tmp_path / "test_it.py").write_text(code, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "test_it.py"]
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert run.returncode == 1, run.stdout

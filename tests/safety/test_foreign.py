@@ -55,7 +55,7 @@ if isinstance(error, zmq.ZMQError):
 context.term()
 """
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ s.close()
 context.term()
 """
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 def test_many_shadows_of_dead_addresses(run_child: RunChild) -> None:
@@ -105,7 +105,7 @@ for number in range(300):
 context.term()
 """
     )
-    run_child(script, timeout=20).ok()
+    run_child(script).ok()
 
 
 def test_no_descriptor_to_look_with(run_child: RunChild) -> None:
@@ -129,7 +129,7 @@ context.term()
     )
     if sys.platform == "win32":
         pytest.skip("resource limits")
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 # objects that were never initialised, or twice
@@ -155,7 +155,7 @@ gc.collect()
 context.term()
 """
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 def test_init_again(run_child: RunChild) -> None:
@@ -172,7 +172,7 @@ context.__init__()
 context.term()
 """
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 def test_classes_of_the_core_made_from_python(run_child: RunChild) -> None:
@@ -200,7 +200,7 @@ refused(lambda: tracker.done, AttributeError)
 context.destroy(linger=0)
 """
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 # members of a poll that do things
@@ -246,7 +246,7 @@ for _ in range(20):
 context.term()
 """
     )
-    run_child(script, timeout=20, stdin="").ok()
+    run_child(script, stdin="").ok()
 
 
 @pytest.mark.parametrize("member", [None, "text", 1.5, -1, object(), b"x", 2**40, -(2**40)])
@@ -277,4 +277,4 @@ assert error.errno == zmq.ENOTSOCK and "zmq.PULL" in str(error), error
 context.term()
 """
     )
-    run_child(script, timeout=10, stdin="readable\n").ok()
+    run_child(script, stdin="readable\n").ok()

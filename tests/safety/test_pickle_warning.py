@@ -116,7 +116,6 @@ def test_default_filters_show_it(run_child: RunChild) -> None:
                 except zmq.Again:
                     pass
         """,
-        timeout=10,
     )
     assert child.status == 0
     assert child.err.count("PickleWarning: ") == 1

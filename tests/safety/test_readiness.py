@@ -18,7 +18,7 @@ def connected(transport):
     b.connect(a.last_endpoint)
     for one in (a, b):
         one.linger = 0
-        one.rcvtimeo = one.sndtimeo = 5000
+        one.rcvtimeo = one.sndtimeo = 30_000
     return a, b
 """
 
@@ -53,7 +53,7 @@ def take(number, waiting):
     got[number] += 1
 last = time.monotonic()
 while sum(got) < 3 * COUNT:
-    assert time.monotonic() - last < 2, ("stalled", got)
+    assert time.monotonic() - last < 20, ("stalled", got)
     what = rng.randrange(9)
     number = rng.randrange(3)
     before = sum(got)
@@ -68,7 +68,7 @@ while sum(got) < 3 * COUNT:
             mine[number].poll(0, zmq.POLLOUT)
         elif what == 4:
             gate.release()
-            for one, _ in poller.poll(1000):
+            for one, _ in poller.poll(30_000):
                 take(mine.index(one), True)
         elif what == 5:
             for one in select.select(mine, [], [], 0)[0]:
@@ -86,11 +86,11 @@ while sum(got) < 3 * COUNT:
         pass
     if sum(got) > before:
         last = time.monotonic()
-assert time.monotonic() - last < 2
+assert time.monotonic() - last < 20
 sender.ended()
 context.destroy(linger=0)
 """
-    run_child(script, timeout=40).ok()
+    run_child(script).ok()
 
 
 EATERS = [
@@ -105,7 +105,7 @@ EATERS = [
 
 
 @pytest.mark.parametrize("eats", EATERS)
-@pytest.mark.parametrize("wait", ["a.recv()", "a.poll(3000)", "p.poll(3000)", "zmq.select([a], [], [], 3)"])
+@pytest.mark.parametrize("wait", ["a.recv()", "a.poll(30_000)", "p.poll(30_000)", "zmq.select([a], [], [], 30)"])
 def test_news_eaten_by_one_call_is_seen_by_the_next(run_child: RunChild, eats: str, wait: str) -> None:
     script = f"""{PRELUDE}
 for transport in ("inproc", "tcp"):
@@ -114,19 +114,19 @@ for transport in ("inproc", "tcp"):
         p = zmq.Poller(); p.register(a, zmq.POLLIN)
         p.poll(0)
         b.send(b"1")
-        assert a.poll(3000)
+        assert a.poll(30_000)
         assert a.recv() == b"1"
         b.send_multipart([b"2", b"3"])
-        end = time.monotonic() + 3
+        end = time.monotonic() + 30
         while not a.get(zmq.EVENTS) & zmq.POLLIN:
             assert time.monotonic() < end
         {eats}
         start = time.monotonic()
         assert {wait} not in (0, [], ([], [], []))
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 20
         while a.poll(0):
             a.recv_multipart()
         a.close(); b.close()
 context.destroy(linger=0)
 """
-    run_child(script, timeout=20).ok()
+    run_child(script).ok()

@@ -30,4 +30,4 @@ for one in made:
     one.close(0)
 ending.ended()
 """
-    run_child(script, timeout=20).ok()
+    run_child(script).ok()

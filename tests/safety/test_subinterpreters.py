@@ -42,7 +42,7 @@ def unharmed():
         data = bytearray(100_000)
         tracker = a.send(data, copy=False, track=True)
         assert b.recv() == data
-        tracker.wait(5)
+        tracker.wait(30)
 """
 
 pytest.importorskip("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")

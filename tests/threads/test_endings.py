@@ -70,7 +70,7 @@ PROCESS_ENDS = {
 def test_process_ends(run_child: RunChild, end: str, state: str) -> None:
     if (end, state) == ("after-gc", "nothing"):
         pytest.skip("same as falling off")
-    child = run_child(f"{PRELUDE}\n{STATES[state]}\n{PROCESS_ENDS[end]}\n", timeout=10)
+    child = run_child(f"{PRELUDE}\n{STATES[state]}\n{PROCESS_ENDS[end]}\n")
     child.ok()
 
 
@@ -94,12 +94,12 @@ def test_context_ends(run_child: RunChild, end: str, state: str) -> None:
 {STATES[state]}
 start = time.monotonic()
 {CONTEXT_ENDS[end]}
-assert time.monotonic() - start < 3
+assert time.monotonic() - start < 30
 assert context.closed
 if "m" in globals() and isinstance(m, zmq.MessageTracker):
-    m.wait(3)
+    m.wait(30)
 """
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -118,9 +118,9 @@ waiting.recv()
         child.wait_until_asleep()
         start = time.monotonic()
         child.popen.send_signal(number)
-        ended = child.finish(10)
+        ended = child.finish()
         assert ended.status is not None, ended.describe()
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 30
         assert ended.status in (-number, 130), ended.describe()
         assert "Fatal" not in ended.err, ended.describe()
 
@@ -135,12 +135,12 @@ a.bind("inproc://x"); b.connect("inproc://x")
 def last():
     tracker = a.send_multipart([bytearray(100_000), b"last"], copy=False, track=True)
     assert b.recv_multipart() == [bytes(100_000), b"last"]
-    tracker.wait(3)
+    tracker.wait(30)
     a.send(bytearray(100_000), copy=False)
     print("sent")
 """
     )
-    assert run_child(script, timeout=10).ok().out == "sent\n"
+    assert run_child(script).ok().out == "sent\n"
 
 
 def test_messages_in_flight_at_exit_are_delivered(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_messages_in_flight_at_exit_are_delivered(tmp_path: Path) -> None:
     import zmq
     context = zmq.Context()
     pull = context.socket(zmq.PULL)
-    pull.rcvtimeo = 10_000
+    pull.rcvtimeo = 30_000
     pull.bind("tcp://127.0.0.1:*")
     print(pull.last_endpoint.decode(), flush=True)
     assert [len(pull.recv()) for _ in range(50)] == [100_000] * 50
@@ -165,8 +165,8 @@ def test_messages_in_flight_at_exit_are_delivered(tmp_path: Path) -> None:
     with child_process(tmp_path, receiver) as first:
         endpoint = first.readline()
         with child_process(tmp_path, sender, endpoint) as second:
-            second.finish(15).ok()
-        first.finish(15).ok()
+            second.finish().ok()
+        first.finish().ok()
 
 
 def test_free_callbacks_after_shutdown_touch_nothing(run_child: RunChild) -> None:
@@ -183,7 +183,7 @@ for _ in range(200):
 """
     )
     for _ in range(3):
-        run_child(script, timeout=10).ok()
+        run_child(script).ok()
 
 
 def test_many_contexts_come_and_go_while_sending(run_child: RunChild) -> None:
@@ -200,7 +200,7 @@ for number in range(1000):
     mine.destroy(linger=0)
 """
     )
-    run_child(script, timeout=30).ok()
+    run_child(script).ok()
 
 
 def test_zero_copy_flood_with_collections_and_closes_in_threads(run_child: RunChild) -> None:
@@ -226,12 +226,12 @@ def collect():
 threads = [Running(lambda number=number: flood(number)) for number in range(3)]
 threads.append(Running(collect))
 for thread in threads:
-    thread.ended(15)
+    thread.ended()
     if thread.error: raise thread.error
 context.destroy(linger=0)
 """
     )
-    run_child(script, timeout=30).ok()
+    run_child(script).ok()
 
 
 # what the bounded endings say
@@ -249,13 +249,13 @@ except zmq.ZMQError as error:
     assert "zmq.PULL" in str(error), error
 else:
     raise SystemExit("terminated with an open socket")
-assert 0.15 < time.monotonic() - start < 2
+assert 0.15 < time.monotonic() - start < 20
 s.close()
-context.term(timeout=5)
+context.term(timeout=30)
 assert context.closed
 """
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 def test_destroy_with_a_timeout_ends_in_time(run_child: RunChild) -> None:
@@ -272,11 +272,11 @@ except zmq.ZMQError:
     pass
 else:
     raise SystemExit("nobody took the message")
-assert time.monotonic() - start < 2
+assert time.monotonic() - start < 20
 os._exit(0)
 """
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 # collecting
@@ -287,7 +287,7 @@ def test_collecting_never_blocks(run_child: RunChild) -> None:
         PRELUDE
         + """
 class Holder: pass
-for linger in (-1, 0, 10_000):
+for linger in (-1, 0, 60_000):
     for sending in (False, True):
         holder = Holder()
         holder.me = holder
@@ -300,11 +300,11 @@ for linger in (-1, 0, 10_000):
         del holder
         start = time.monotonic()
         gc.collect()
-        assert time.monotonic() - start < 1, (linger, sending)
+        assert time.monotonic() - start < 20, (linger, sending)
 os._exit(0)
 """
     )
-    run_child(script, timeout=15).ok()
+    run_child(script).ok()
 
 
 def test_collected_with_warnings_as_errors_still_closes(run_child: RunChild) -> None:
@@ -319,7 +319,6 @@ def test_collected_with_warnings_as_errors_still_closes(run_child: RunChild) -> 
         context.term()
         """,
         options=["-W", "error"],
-        timeout=10,
     ).ok()
     assert child.out == "ResourceWarning\n"
 
@@ -347,4 +346,4 @@ for order in itertools.permutations(["context", "a", "b", "frame", "view"]):
         gc.collect()
 """
     )
-    run_child(script, timeout=30).ok()
+    run_child(script).ok()

@@ -40,7 +40,7 @@ for one in reversed(made):
     one.close(0) if isinstance(one, zmq.Socket) else one.term()
 """
     )
-    run_child(script, timeout=15).ok()
+    run_child(script).ok()
 
 
 @POSIX
@@ -71,7 +71,7 @@ s.close()
 context.term()
 """
     )
-    run_child(script, timeout=15).ok()
+    run_child(script).ok()
 
 
 def test_too_many_sockets_names_the_limit(run_child: RunChild) -> None:
@@ -90,7 +90,7 @@ except zmq.ZMQError as error:
 context.destroy(linger=0)
 """
     )
-    run_child(script, timeout=15).ok()
+    run_child(script).ok()
 
 
 FOREIGN = {
@@ -147,7 +147,7 @@ else:
 context.destroy(linger=0)
 """
     )
-    run_child(script, timeout=10, stdin="readable\n").ok()
+    run_child(script, stdin="readable\n").ok()
 
 
 @pytest.mark.parametrize("kind", ["Socket", "Context"])
@@ -164,7 +164,7 @@ else:
     raise SystemExit("shadowed nonsense")
 """
     )
-    run_child(script, timeout=10).ok()
+    run_child(script).ok()
 
 
 def test_curve_functions_from_many_threads(run_child: RunChild) -> None:
@@ -179,8 +179,8 @@ def work():
         assert zmq.curve_public(secret) == public
 threads = [Running(work) for _ in range(16)]
 for thread in threads:
-    thread.ended(20)
+    thread.ended()
     if thread.error: raise thread.error
 """
     )
-    run_child(script, timeout=30).ok()
+    run_child(script).ok()

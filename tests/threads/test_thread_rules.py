@@ -93,7 +93,7 @@ assert holder.ended().value == b"for the holder"
 context.destroy(linger=0)
 """
     )
-    run_child(script, timeout=15).ok()
+    run_child(script).ok()
 
 
 def test_the_second_thread_may_try_again_later(run_child: RunChild) -> None:
@@ -115,7 +115,7 @@ assert peer.recv() == b"later"
 context.destroy(linger=0)
 """
     )
-    run_child(script, timeout=15).ok()
+    run_child(script).ok()
 
 
 def test_socket_handed_from_thread_to_thread(pair: MakePair) -> None:
@@ -219,7 +219,7 @@ assert not bad, bad
 context.destroy(linger=0)
 """
     )
-    run_child(script, "3", timeout=45).ok()
+    run_child(script, "3").ok()
 
 
 def test_closing_races_with_use(run_child: RunChild) -> None:
@@ -253,7 +253,7 @@ for number in range(200):
 context.destroy(linger=0)
 """
     )
-    run_child(script, timeout=30).ok()
+    run_child(script).ok()
 
 
 def test_proxy_over_one_socket_on_both_sides_is_no_misuse(run_child: RunChild) -> None:
@@ -280,4 +280,4 @@ router.close()
 ending.ended()
 """
     )
-    run_child(script, timeout=15).ok()
+    run_child(script).ok()

@@ -71,7 +71,7 @@ context.term()
 assert s.closed and t.closed and context.closed
 """
     )
-    run_child(script, timeout=15).ok()
+    run_child(script).ok()
 
 
 def test_closing_one_of_many_polled_sockets_wakes_the_poll(run_child: RunChild) -> None:
@@ -91,7 +91,7 @@ assert holder.error.errno == zmq.ENOTSOCK
 context.destroy(linger=0)
 """
     )
-    run_child(script, timeout=15).ok()
+    run_child(script).ok()
 
 
 def test_close_and_blocked_receive_many_times(run_child: RunChild) -> None:
@@ -111,7 +111,7 @@ for number in range(100):
 context.term()
 """
     )
-    run_child(script, timeout=45).ok()
+    run_child(script).ok()
 
 
 def test_context_terminated_while_eight_threads_wait(run_child: RunChild) -> None:
@@ -130,7 +130,7 @@ for holder in holders:
     assert isinstance(holder.error, zmq.ContextTerminated), repr(holder.error)
 """
     )
-    run_child(script, timeout=20).ok()
+    run_child(script).ok()
 
 
 def test_message_that_arrived_before_the_close_is_not_half_taken(run_child: RunChild) -> None:
@@ -149,7 +149,7 @@ for number in range(200):
 context.term()
 """
     )
-    run_child(script, timeout=30).ok()
+    run_child(script).ok()
 
 
 def test_close_while_an_event_loop_looks(run_child: RunChild) -> None:
@@ -181,4 +181,4 @@ with zmq.Context() as context:
         waiting.ended()
         assert waiting.error is None, waiting.error
 """
-    run_child(script, timeout=30).ok()
+    run_child(script).ok()

@@ -57,7 +57,7 @@ def test_the_collector_of_old_has_nothing_to_collect(ctx: zmq.SyncContext) -> No
     assert mine.context is ctx
     thread = garbage.GarbageCollectorThread(mine)
     thread.start()
-    assert thread.ready.wait(5)
+    assert thread.ready.wait(30)
     thread.join()
 
 
@@ -65,7 +65,7 @@ def test_the_collector_of_old_has_nothing_to_collect(ctx: zmq.SyncContext) -> No
 
 
 def keygen(*args: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "zmq.curve_keygen", *args], capture_output=True, text=True, timeout=30)
+    return subprocess.run([sys.executable, "-m", "zmq.curve_keygen", *args], capture_output=True, text=True, timeout=60)
 
 
 def test_keygen_prints_a_pair() -> None:

@@ -58,6 +58,23 @@ def test_receive_forms(run: Run, apair: Pair, name: str, waits: bool) -> None:
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["there", "awaited"])
+@pytest.mark.parametrize("value", [None, (), (1, 2), ValueError("no error"), StopIteration(3), StopIteration], ids=repr)
+def test_any_object_is_a_result(run: Run, apair: Pair, waits: bool, value: object) -> None:
+    """`await` takes results out of StopIterations, which treat some of them specially."""
+
+    async def main() -> None:
+        a, b = apair()
+        sending = [] if waits else [await a.send(b"x")]
+        future = b.recv_serialized(lambda frames: value)
+        if waits:
+            sending.append(await a.send(b"x"))
+        assert await future is value
+        assert sending == [None]
+
+    run(main)
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["there", "awaited"])
 def test_recv_into(run: Run, apair: Pair, waits: bool) -> None:
     async def main() -> None:
         a, b = apair()

@@ -37,8 +37,28 @@ static inline PyObject *abi_new(PyTypeObject *type, PyObject *arguments)
     return ((newfunc) PyType_GetSlot(type, Py_tp_new))(type, arguments, NULL);
 }
 
-/* A slot can be given only to a type that is being made: `await` takes the way of any iterator. */
+/* Only the `await` of older versions looks for it. */
 #define abi_set_am_send(type, function) ((void) (function))
+
+/* A slot can be given only to a type that is being made: this one gets a function that calls the one it gets later. */
+static iternextfunc abi_iternext_given;
+
+static inline PyObject *abi_iternext(PyObject *iterator)
+{
+    return abi_iternext_given(iterator);
+}
+
+static inline PyObject *abi_make_type(PyObject *module, PyType_Spec *spec, PyObject *bases)
+{
+    PyType_Slot *slot = spec->slots;
+    if (strcmp(spec->name, "zmq._core.awaiting._Done") == 0)
+        for (; slot->slot != 0; slot++)
+            if (slot->slot == Py_tp_iternext)
+                slot->pfunc = (void *) abi_iternext;
+    return PyType_FromModuleAndSpec(module, spec, bases);
+}
+#define PyType_FromModuleAndSpec abi_make_type
+#define abi_set_iternext(type, function) ((void) (type), abi_iternext_given = (function))
 
 #else
 
@@ -66,9 +86,11 @@ static inline int abi_check_signals(void)
 #define PyErr_CheckSignals abi_check_signals
 
 #define abi_set_am_send(type, function) ((void) (function))
+#define abi_set_iternext(type, function) ((void) (function))
 
 #else
 #define abi_set_am_send(type, function) ((type)->tp_as_async->am_send = (function))
+#define abi_set_iternext(type, function) ((type)->tp_iternext = (function))
 #endif
 
 static inline PyObject **abi_items(PyObject *sequence, PyObject **few, Py_ssize_t room, Py_ssize_t *count)

@@ -7,6 +7,7 @@ a message is there, and knows how to give it back.
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_SetObject
 from cpython.object cimport PyObject, PyObject_GenericSetAttr
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport int64_t
@@ -29,8 +30,11 @@ cdef extern from "Python.h":
         PYGEN_NEXT
     ctypedef PySendResult (*sendfunc)(PyObject *iterator, PyObject *value, PyObject **result) except PYGEN_ERROR
 
+    ctypedef PyObject *(*iternextfunc)(PyObject *iterator) except? NULL
+
 cdef extern from "abi.h":
     void abi_set_am_send(type cls, sendfunc function)
+    void abi_set_iternext(type cls, iternextfunc function)
 
 cdef enum:
     # in a queue of at most so many, cancelled ones do no harm
@@ -222,8 +226,17 @@ cdef PySendResult send_to_done(PyObject *iterator, PyObject *value, PyObject **r
     return PYGEN_RETURN
 
 
-# `await` asks for this first: a result without a StopIteration around it
+cdef PyObject *next_of_done(PyObject *iterator) except? NULL:
+    outcome = (<_Done> iterator).deliver()
+    if outcome is not None:
+        PyErr_SetObject(StopIteration, StopIteration(outcome))
+    return NULL
+
+
+# What `await` calls: up to 3.11 the former, which needs no StopIteration; later ones the latter, which is __next__ without the traceback
+# that `raise` would make, and for None without an exception
 abi_set_am_send(_Done, send_to_done)
+abi_set_iternext(_Done, next_of_done)
 
 
 cdef _Done done_sending(object loop, object value):

@@ -93,18 +93,18 @@ def let_go() -> None:
         zmq.Frame(b"")
 
 
-def wait_until(condition: Callable[[], T], deadline: float = 30.0, what: str = "condition") -> T:
-    """Ask until the answer is true, then return it; fail after ``deadline`` seconds."""
+def wait_until(condition: Callable[[], T], deadline: float = 30.0, what: str = "condition", pause: float = 0.02) -> T:
+    """Ask until the answer is true, then return it; fail after ``deadline`` seconds. ``pause`` is the longest between two looks."""
     end = time.monotonic() + deadline
-    pause = 0.0005
+    between = 0.0005
     while True:
         answer = condition()
         if answer:
             return answer
         if time.monotonic() > end:
             raise AssertionError(f"{what} not reached within {deadline} s (last: {answer!r})")
-        time.sleep(pause)  # only the interval between two looks
-        pause = min(pause * 2, 0.02)
+        time.sleep(between)  # only the interval between two looks
+        between = min(between * 2, pause)
 
 
 def asleep(stat: Path) -> bool:
@@ -256,7 +256,7 @@ class ChildProcess:
 
     def wait_until_asleep(self) -> None:
         """Return once its main thread was asleep at 25 looks in a row, so inside a blocking call."""
-        wait_until(repeatedly(lambda: asleep(Path(f"/proc/{self.pid}/stat"))), what="child blocked")
+        wait_until(repeatedly(lambda: asleep(Path(f"/proc/{self.pid}/stat"))), what="child blocked", pause=0.002)
 
     def kill(self) -> None:
         if os.name == "posix":
@@ -335,7 +335,7 @@ class Background(threading.Thread):
 def wait_until_blocked(thread: threading.Thread, looks: int = 25) -> None:
     """Return once ``thread`` was asleep at so many looks in a row, so inside its blocking call."""
     stat = Path(f"/proc/self/task/{thread.native_id}/stat")
-    wait_until(repeatedly(lambda: asleep(stat), looks), what="thread blocked")
+    wait_until(repeatedly(lambda: asleep(stat), looks), what="thread blocked", pause=0.002)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def test_two_talk(address: str, tmp_path: Path) -> None:
 
 def test_the_end_of_the_input(socket: MakeSocket, tmp_path: Path) -> None:
     router = socket(zmq.ROUTER)
-    with running("cat", "--type", "dealer", bind_any(router, "tcp"), "--timeout", 0.3, directory=tmp_path) as process:
+    with running("cat", "--type", "dealer", bind_any(router, "tcp"), "--timeout", 2, directory=tmp_path) as process:
         assert process.popen.stdin is not None
         process.write(b"1\n2")
         process.popen.stdin.close()
@@ -50,7 +50,7 @@ def test_count_ends_it(socket: MakeSocket, tmp_path: Path) -> None:
     with running("cat", bind_any(peer, "tcp"), "-n", 1, directory=tmp_path) as process:
         peer.send(b"x")
         # its input is still open
-        assert process.popen.wait(20) == 0
+        assert process.popen.wait(30) == 0
         assert process.finish()[0] == b"x\n"
 
 
@@ -74,8 +74,8 @@ def test_many_both_ways(tmp_path: Path) -> None:
     """Neither direction waits for the other at the high water mark."""
     count = 5000
     lines = b"".join(b"%d\n" % number for number in range(count))
-    with running("cat", "--bind", "tcp://127.0.0.1:*", "--hwm", 3, "--timeout", 2, directory=tmp_path) as first:
-        with running("cat", first.address(), "--hwm", 3, "--timeout", 2, directory=tmp_path) as second:
+    with running("cat", "--bind", "tcp://127.0.0.1:*", "--hwm", 3, "--timeout", 4, directory=tmp_path) as first:
+        with running("cat", first.address(), "--hwm", 3, "--timeout", 4, directory=tmp_path) as second:
             feeding = Background(first.finish, lines)
             assert second.finish(lines)[0] == lines
             assert feeding.result(60)[0] == lines
@@ -83,12 +83,12 @@ def test_many_both_ways(tmp_path: Path) -> None:
 
 def test_stream_asks_a_plain_server(tmp_path: Path) -> None:
     with plain.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
+        server.settimeout(30)
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        with running("cat", "--type", "stream", "--raw", "--payload", address, "--timeout", 0.5, directory=tmp_path) as process:
+        with running("cat", "--type", "stream", "--raw", "--payload", address, "--timeout", 2, directory=tmp_path) as process:
             connection, _ = server.accept()
             with connection:
-                connection.settimeout(10)
+                connection.settimeout(30)
                 assert process.popen.stdin is not None
                 process.write(b"GET /\r\n\r\n")
                 process.popen.stdin.close()

@@ -66,4 +66,4 @@ def test_output_to_a_reader_that_has_enough_is_no_traceback() -> None:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert "Traceback" not in process.stderr.read()
-        assert process.wait(timeout=20) in (0, 141)
+        assert process.wait(timeout=60) in (0, 141)

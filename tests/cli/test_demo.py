@@ -97,7 +97,7 @@ def workers_of(demo: subprocess.Popen[str], count: int = 1) -> list[psutil.Proce
         assert demo.poll() is None, "the demo ended first"
         return []
 
-    return wait_until(working, deadline=20, what="worker processes")
+    return wait_until(working, what="worker processes")
 
 
 def gone(processes: list[psutil.Process]) -> bool:
@@ -270,12 +270,12 @@ def test_no_worker_left_names_what_is_missing(long_tree: Path) -> None:
 
 
 def test_silence_ends_in_an_error(long_tree: Path) -> None:
-    with running_demo(long_tree, "--workers", "1", "--timeout", "1") as demo:
+    with running_demo(long_tree, "--workers", "1", "--timeout", "4") as demo:
         workers = workers_of(demo)
         workers[0].suspend()
         out, err = demo.communicate(timeout=LIMIT)
     assert demo.returncode == 1, out + err
-    assert "nothing has come back for 1 seconds; no result for " in err
+    assert "nothing has come back for 4 seconds; no result for " in err
     assert gone(workers)
 
 
@@ -293,4 +293,4 @@ def test_workers_do_not_outlive_a_killed_parent(long_tree: Path) -> None:
     with running_demo(long_tree, "--workers", "2") as demo:
         workers = workers_of(demo)
         demo.kill()
-        wait_until(lambda: gone(workers), deadline=15, what="end of the workers")
+        wait_until(lambda: gone(workers), what="end of the workers")

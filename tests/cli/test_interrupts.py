@@ -48,12 +48,12 @@ def test_interrupt(where: str, tmp_path: Path) -> None:
         # libzmq's threads are there: the command has begun
         threads = Path(f"/proc/{process.popen.pid}/task")
         if threads.exists():
-            wait_until(lambda: len(list(threads.iterdir())) >= 3, deadline=20, what="libzmq's threads")
+            wait_until(lambda: len(list(threads.iterdir())) >= 3, what="libzmq's threads")
         process.wait_until_asleep()
         began = time.monotonic()
         process.interrupt()
-        _, err = process.finish(status=130, limit=20)
-        assert time.monotonic() - began < 10
+        _, err = process.finish(status=130)
+        assert time.monotonic() - began < 30
     assert err.splitlines()[-1] == "interrupted"
 
 
@@ -63,4 +63,4 @@ def test_interrupted_command_of_rep(tmp_path: Path) -> None:
             client.wait_until_asleep()
             server.wait_until_asleep()
             server.interrupt()
-            server.finish(status=130, limit=20)
+            server.finish(status=130)

@@ -54,7 +54,7 @@ def test_curve_clients_that_are_allowed(allowed: str, keys: Path) -> None:
         address = server.address()
         for name, status in (("alice", 0), ("mallory", 1)):
             client = ("req", address, "--curve-server-key", "server.key", "--curve-key", f"{name}.key_secret")
-            done = zmq_command(*client, "-m", "hi", "--timeout", 10 if name == "alice" else 0.5, directory=keys)
+            done = zmq_command(*client, "-m", "hi", "--timeout", 40 if name == "alice" else 0.5, directory=keys)
             assert done.returncode == status, done.stderr
         plain = zmq_command("req", address, "-m", "hi", "--timeout", 0.5, directory=keys)
         assert plain.returncode == 1
@@ -89,7 +89,7 @@ def test_monitor_sees_a_refusal(socket: MakeSocket, keys: Path) -> None:
     arguments = ("--curve-server", "--curve-key", "server.key_secret", "--curve-allow", "clients")
     with running("rep", "tcp://127.0.0.1:*", "--echo", *arguments, directory=keys) as server:
         client = ("monitor", server.address(), "--curve-server-key", "server.key", "--curve-key", "mallory.key_secret")
-        done = zmq_command(*client, "--until", "handshake_failed_auth", "--timeout", 10, directory=keys)
+        done = zmq_command(*client, "--until", "handshake_failed_auth", "--timeout", 40, directory=keys)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "handshake_failed_auth" in done.stdout and "400" in done.stdout
 
@@ -98,7 +98,7 @@ def test_plain(tmp_path: Path) -> None:
     with running("rep", "tcp://127.0.0.1:*", "--echo", "--plain-allow", "ann:s3:cret", directory=tmp_path) as server:
         address = server.address()
         for user, status in (("ann:s3:cret", 0), ("ann:wrong", 1)):
-            done = zmq_command("req", address, "--user", user, "-m", "hi", "--timeout", 0.5 if status else 10, directory=tmp_path)
+            done = zmq_command("req", address, "--user", user, "-m", "hi", "--timeout", 0.5 if status else 40, directory=tmp_path)
             assert done.returncode == status, done.stderr
         server.interrupt()
         server.finish(status=130)

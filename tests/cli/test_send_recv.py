@@ -16,7 +16,7 @@ import pytest
 import zmq
 
 from cli.commands import LIMIT, PYTHON, refusal, running, zmq_command
-from helpers import TRANSPORTS, Background, MakeSocket, bind_any
+from helpers import PATIENCE, TRANSPORTS, Background, MakeSocket, bind_any, drain
 
 Send = Callable[..., list[list[bytes]]]
 TRANSPORTS_BETWEEN_PROCESSES = [transport for transport in TRANSPORTS if transport != "inproc"]
@@ -26,16 +26,17 @@ TRANSPORTS_BETWEEN_PROCESSES = [transport for transport in TRANSPORTS if transpo
 def send(socket: MakeSocket, tmp_path: Path) -> Send:
     """Run `send` with arguments and an input, and return the messages that arrive."""
 
-    def run(*arguments: object, stdin: bytes = b"") -> list[list[bytes]]:
+    def run(*arguments: object, stdin: bytes = b"", end: int = PATIENCE) -> list[list[bytes]]:
         pull = socket(zmq.PULL)
         pull.set_hwm(0)
+        ends = pull.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         with running("send", bind_any(pull, "tcp"), *arguments, directory=tmp_path) as process:
             assert process.finish(stdin) == (b"", "")
-        # all of it is in the network; that nothing follows only a wait can show
-        messages = []
-        while pull.poll(300):
-            messages.append(pull.recv_multipart())
-        return messages
+        # the end of the connection is told after all that came through it
+        ends.poll(end)
+        pull.disable_monitor()
+        ends.close()
+        return drain(pull)
 
     return run
 
@@ -112,7 +113,8 @@ def test_lines(send: Send) -> None:
 
 
 def test_nothing_to_send(send: Send) -> None:
-    assert send(stdin=b"") == []
+    # the command may have ended before it was connected
+    assert send(stdin=b"", end=300) == []
 
 
 def test_multipart_lines(send: Send) -> None:
@@ -288,18 +290,18 @@ def test_reader_that_has_enough(socket: MakeSocket, tmp_path: Path) -> None:
         assert process.readline() == b"1\n"
         process.popen.stdout.close()
         push.send(b"2")
-        assert process.popen.wait(20) == 141
+        assert process.popen.wait(30) == 141
         assert process.popen.stderr.read() == b""
 
 
 def test_stream_talks_to_plain_tcp(socket: MakeSocket, tmp_path: Path) -> None:
     with plain.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
+        server.settimeout(30)
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
         with running("send", address, "--type", "stream", "-m", "hello", "-m", "you", directory=tmp_path) as process:
             connection, _ = server.accept()
             with connection:
-                connection.settimeout(10)
+                connection.settimeout(30)
                 got = b""
                 while len(got) < 10:
                     got += connection.recv(100)

@@ -276,7 +276,7 @@ class Watching:
 
     def __init__(self, ctx: zmq.SyncContext, *args: str) -> None:
         self.pub = ctx.socket(zmq.XPUB)
-        self.pub.rcvtimeo = 10000
+        self.pub.rcvtimeo = 30_000
         port = self.pub.bind_to_random_port("tcp://127.0.0.1")
         command = [sys.executable, "-m", "zmq.log", f"tcp://127.0.0.1:{port}", *args]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -292,7 +292,7 @@ class Watching:
 
     def end(self) -> tuple[int, str]:
         self.process.send_signal(signal.SIGINT)
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=60)
         self.pub.close(0)
         return self.process.returncode, out + err
 

@@ -39,6 +39,12 @@ CHILD_LIMIT = 60.0
 #: Ports that no system gives to connections and wildcards.
 QUIET_PORTS = 20_000, 32_000
 
+#: In development mode event loops complain of whatever took 0.1 s, which on a busy machine anything does.
+PATIENT_LOOPS = """
+import logging
+logging.getLogger("asyncio").addFilter(lambda record: not record.msg.startswith("Executing "))
+"""
+
 TRANSPORTS = ("inproc", "ipc", "tcp") if zmq.has("ipc") else ("inproc", "tcp")
 
 
@@ -290,7 +296,8 @@ def child_process(
 ) -> Iterator[ChildProcess]:
     """Run ``script`` (dedented source) with this interpreter from an empty directory."""
     path = directory / f"child_{uuid.uuid4().hex[:8]}.py"
-    path.write_text(textwrap.dedent(script), encoding="utf-8")
+    source = textwrap.dedent(script)
+    path.write_text(PATIENT_LOOPS + source if "dev" in options else source, encoding="utf-8")
     child = ChildProcess(path, args, options, env)
     try:
         yield child

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,14 @@ from conftest import end_context
 from flavours.loops import LOOP_PARAMS, LoopRunner, Run
 from flavours.worlds import MAKERS, World
 from helpers import bind_any
+
+
+@pytest.fixture(autouse=True)
+def _all_garbage_again() -> Iterator[None]:
+    """What forget_garbage() put aside is looked at again."""
+    yield
+    if hasattr(gc, "unfreeze"):  # not on PyPy
+        gc.unfreeze()
 
 
 @pytest.fixture(params=LOOP_PARAMS)

@@ -20,7 +20,7 @@ import zmq
 import zmq.asyncio
 
 from flavours.conftest import Pair
-from flavours.loops import LONGEST_GAP, Gaps, LoopRunner, Run, soon, turns, until
+from flavours.loops import LONGEST_GAP, Gaps, LoopRunner, Run, forget_garbage, soon, turns, until
 from helpers import Background, RunChild, bind_any, tracemalloc, traces_memory, wait_until
 
 SCALE = float(os.environ.get("ZMQ_TEST_SCALE", "1"))
@@ -135,6 +135,7 @@ def test_two_greedy_tasks_share(run: Run, apair: Pair) -> None:
 
         tasks = [asyncio.ensure_future(serve()), asyncio.ensure_future(ask())]
         await turns()
+        forget_garbage()
         began = time.thread_time()
         while served < 20:
             a._shadow_sock.send(b"")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-LIMIT = 240.0
+LIMIT = 500.0
 SCRIPTS = ("auth_and_events_flat.py", "send_recv_flat.py", "sockets_flat.py", "zero_copy_flat.py", "waiting_receives.py")
 
 

@@ -233,7 +233,7 @@ cdef PyObject *next_of_done(PyObject *iterator) except? NULL:
     return NULL
 
 
-# What `await` calls: up to 3.11 the former, which needs no StopIteration; later ones the latter, which is __next__ without the traceback
+# What `await` calls: up to 3.11 the former, which needs no StopIteration; then the latter, which is __next__ without the traceback
 # that `raise` would make, and for None without an exception
 abi_set_am_send(_Done, send_to_done)
 abi_set_iternext(_Done, next_of_done)

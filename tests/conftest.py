@@ -42,6 +42,21 @@ from helpers import (  # noqa: E402
     wait_until,
 )
 
+
+def _steady_examples() -> None:
+    """The same examples in every run, and however long a busy machine takes for one: by itself hypothesis allows 0.2 s."""
+    try:
+        from hypothesis import HealthCheck, settings
+    except ImportError:
+        return  # the tests that need it say so
+    settings.register_profile(
+        "steady", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+    )
+    settings.load_profile("steady")
+
+
+_steady_examples()
+
 #: Seconds that libzmq's threads have to return what a test has lent them.
 GRACE = 30.0
 

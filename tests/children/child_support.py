@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +52,22 @@ def blocked(thread: threading.Thread) -> None:
         assert time.monotonic() < end, "thread never blocked"
         seen = seen + 1 if _asleep(thread) else 0
         time.sleep(0.001)  # the interval between two looks
+
+
+@contextmanager
+def no_descriptor_left(limit: int) -> Iterator[None]:
+    """Allow this process so many descriptors, for good, and hold all that are free until the block ends. Not on Windows."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    held = []
+    try:
+        while True:
+            try:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+            except OSError:
+                break
+        yield
+    finally:
+        for one in held:
+            os.close(one)

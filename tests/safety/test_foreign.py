@@ -12,7 +12,7 @@ from helpers import RunChild
 
 PRELUDE = """
 import ctypes, errno, gc, os, sys, threading, time, zmq
-from child_support import Running, blocked
+from child_support import Running, blocked, no_descriptor_left
 context = zmq.Context()
 
 def refused(action, *errors):
@@ -112,18 +112,9 @@ def test_no_descriptor_to_look_with(run_child: RunChild) -> None:
     script = (
         PRELUDE
         + """
-import resource
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-held = []
-try:
-    while True:
-        held.append(os.open(os.devnull, os.O_RDONLY))
-except OSError:
-    pass
-error = refused(lambda: zmq.Socket.shadow(0xdeadbee0), zmq.ZMQError)
-assert error.errno == errno.EMFILE and "64" in str(error), error
-for one in held:
-    os.close(one)
+with no_descriptor_left(64):
+    error = refused(lambda: zmq.Socket.shadow(0xdeadbee0), zmq.ZMQError)
+    assert error.errno == errno.EMFILE and "64" in str(error), error
 context.term()
 """
     )

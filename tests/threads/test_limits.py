@@ -13,7 +13,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="resource limits")
 
 PRELUDE = """
 import errno, os, resource, sys, threading, zmq
-from child_support import Running, blocked
+from child_support import Running, blocked, no_descriptor_left
 """
 
 
@@ -51,22 +51,13 @@ def test_no_descriptor_left_at_all(run_child: RunChild, call: str) -> None:
         + f"""
 context = zmq.Context()
 s = context.socket(zmq.PAIR)
-resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
-held = []
-try:
-    while True:
-        held.append(os.open(os.devnull, os.O_RDONLY))
-except OSError:
-    pass
-try:
-    {call}
-except (zmq.ZMQError, OSError) as error:
-    assert error.errno == errno.EMFILE, error
-else:
-    raise SystemExit("made out of nothing")
-finally:
-    for one in held:
-        os.close(one)
+with no_descriptor_left(100):
+    try:
+        {call}
+    except (zmq.ZMQError, OSError) as error:
+        assert error.errno == errno.EMFILE, error
+    else:
+        raise SystemExit("made out of nothing")
 s.close()
 context.term()
 """

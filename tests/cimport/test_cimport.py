@@ -48,12 +48,12 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (work / "every_name.pyx").write_text("\n".join(["from zmq cimport libzmq", *bodies]), "utf-8")
     (work / "setup.py").write_text(SETUP, "utf-8")
     command = [sys.executable, "setup.py", "build_ext", "--inplace"]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return work
 
 
-pytestmark = [pytest.mark.slow_build, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow_build, pytest.mark.timeout(900)]
 
 
 def run(run_child: RunChild, programs: Path, script: str) -> str:

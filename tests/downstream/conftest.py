@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.downstream)
-            item.add_marker(pytest.mark.timeout(180))
+            item.add_marker(pytest.mark.timeout(500))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,7 +50,7 @@ def program_environment(tmp_path: Path) -> dict[str, str]:
 def program(tmp_path: Path, program_environment: dict[str, str]) -> RunProgram:
     """Run a program in a process of its own; it must end well and say so."""
 
-    def run(script: str, *args: str, timeout: float = 120) -> Child:
+    def run(script: str, *args: str, timeout: float = 400) -> Child:
         whole = PREAMBLE + script + '\nprint("program ended well")\n'
         with child_process(tmp_path, whole, *args, env=program_environment) as child:
             done = child.finish(timeout)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from downstream.running import RunProgram
+from helpers import free_port
 
 
 def test_ipyparallel_maps_over_arrays(program: RunProgram) -> None:
     program(
         """
 import ipyparallel, numpy
-with ipyparallel.Cluster(n=2, engine_timeout=90, log_level=30) as clients:
+with ipyparallel.Cluster(n=2, engine_timeout=300, log_level=30) as clients:
     direct, balanced = clients[:], clients.load_balanced_view()
     assert len(direct) == 2
     assert direct.apply_sync(lambda: __import__("zmq").__file__) == [os.environ["EXPECTED_FILE"]] * 2
@@ -50,20 +51,28 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 Path("locustfile.py").write_text(
     "import os, zmq.green\\n"
     "assert zmq.__file__ == os.environ['EXPECTED_FILE']\\n"
-    "from locust import HttpUser, constant, task\\n"
+    "import gevent\\n"
+    "from locust import HttpUser, constant, events, task\\n"
+    "from locust.runners import MasterRunner\\n"
     "class Visitor(HttpUser):\\n"
     "    wait_time = constant(0.05)\\n"
     "    @task\\n"
     "    def visit(self):\\n"
     "        self.client.get('/')\\n"
+    "@events.init.add_listener\\n"
+    "def end_when_enough(environment, **_):\\n"
+    "    def wait():\\n"
+    "        while environment.stats.total.num_requests <= 50:\\n"
+    "            gevent.sleep(0.1)\\n"
+    "        environment.runner.quit()\\n"
+    "    if isinstance(environment.runner, MasterRunner):\\n"
+    "        gevent.spawn(wait)\\n"
 )
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    port = str(probe.getsockname()[1])
+port = sys.argv[1]
 base = [sys.executable, "-m", "locust", "-f", "locustfile.py", "--host", f"http://127.0.0.1:{server.server_address[1]}"]
 master = subprocess.Popen(
     [*base, "--master", "--master-bind-host", "127.0.0.1", "--master-bind-port", port, "--headless", "--expect-workers", "2",
-     "--expect-workers-max-wait", "60", "-u", "6", "-r", "6", "-t", "5s", "--csv", "result", "--exit-code-on-error", "1"],
+     "--expect-workers-max-wait", "200", "-u", "6", "-r", "6", "-t", "200s", "--csv", "result", "--exit-code-on-error", "1"],
     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
 )
 workers = [
@@ -74,7 +83,7 @@ workers = [
     for _ in range(2)
 ]
 try:
-    outputs = [process.communicate(timeout=90)[0] for process in (master, *workers)]
+    outputs = [process.communicate(timeout=300)[0] for process in (master, *workers)]
 finally:
     for process in (master, *workers):
         process.kill()
@@ -83,5 +92,6 @@ total = next(row for row in csv.DictReader(Path("result_stats.csv").open()) if r
 assert int(total["Request Count"]) > 50, total
 assert int(total["Failure Count"]) == 0, total
 server.shutdown()
-"""
+""",
+        str(free_port()),
     )

@@ -28,7 +28,7 @@ def install_node(target: Path) -> str:
         return "there is no node or npm"
     target.mkdir(parents=True, exist_ok=True)
     command = ["npm", "install", "--prefix", str(target), "--ignore-scripts", "--no-audit", "--no-fund", "--silent", NODE_ZEROMQ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     if done.returncode:
         return f"npm install {NODE_ZEROMQ} failed: {done.stderr.strip()[-300:]}"
     shutil.copy(HERE / "peer.js", target)
@@ -53,7 +53,7 @@ def install_czmq(target: Path) -> str:
     # the libraries that czmq itself wants are found at run time
     command = [compiler, "-O1", f"-I{root}/usr/include", str(HERE / "peer.c"), "-o", str(target / "peer"), *found]
     command += ["-lczmq", "-lzmq", "-Wl,--allow-shlib-undefined", "-Wl,--disable-new-dtags"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     return f"{' '.join(command)} failed: {done.stderr[-1000:]}" if done.returncode else ""
 
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 #: How to start each peer from the directory of install.py; the first word exists when it is installed.
 PROGRAMS = {"node": ("node/peer.js", ["node", "node/peer.js"]), "czmq": ("czmq/peer", ["czmq/peer"])}

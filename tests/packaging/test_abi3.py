@@ -17,7 +17,7 @@ from buildutils.config import ABI3_SINCE
 sys.path.append(str(ROOT / "tools"))
 import wheels
 
-pytestmark = [pytest.mark.slow_build, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow_build, pytest.mark.timeout(1500)]
 
 #: What the newest Python tests in the installed wheel; the parts that neither take long nor need optional packages.
 SELECTION = ["core/test_send.py", "core/test_multipart.py", "core/test_batch.py", "core/test_frame.py", "core/test_frame_buffer.py",

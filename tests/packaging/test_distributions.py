@@ -17,7 +17,7 @@ from build_tree import BUILD_LIMIT, ROOT, Build, run_setup
 from buildutils import sources
 from buildutils.config import BuildConfig
 
-pytestmark = [pytest.mark.slow_build, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow_build, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_sdist_installs_without_any_network(sdist: tuple[tarfile.TarFile, str], 
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=BUILD_LIMIT)
     assert done.returncode == 0, done.stdout + done.stderr
     code = "from zmq._core import _lib; print(_lib.story())"
-    story = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "installed", capture_output=True, text=True, timeout=60)
+    story = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "installed", capture_output=True, text=True, timeout=120)
     assert story.stdout == "('bundled', '', True)\n", story.stderr
 
 

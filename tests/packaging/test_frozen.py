@@ -17,18 +17,18 @@ PROGRAM = Path(__file__).resolve().parent / "frozen_program.py"
 
 
 @pytest.mark.slow_build
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="PyInstaller freezes CPython programs")
 def test_a_frozen_program_works(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--clean", "--log-level", "WARN", str(PROGRAM)]
     env = {**os.environ, "PYINSTALLER_CONFIG_DIR": str(tmp_path / "config")}
-    built = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=240)
+    built = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=900)
     assert built.returncode == 0, built.stderr
     moved = tmp_path / "moved"
     shutil.move(tmp_path / "dist" / PROGRAM.stem, moved)
     frozen = moved / (PROGRAM.stem + (".exe" if sys.platform == "win32" else ""))
     kept = {name: value for name, value in os.environ.items() if name in ("SYSTEMROOT", "TEMP", "TMP")}
-    done = subprocess.run([str(frozen)], cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([str(frozen)], cwd=tmp_path, env=kept, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["awaited", "encrypted", "ZMQError", "[1] True", f"True {zmq.zmq_version()}"]
 
@@ -40,7 +40,7 @@ def test_an_import_from_a_zip_tells_what_to_do(tmp_path: Path) -> None:
     zipapp.create_archive(tree, tmp_path / "program.pyz")
     # -I -S: no other zmq is to be found, neither installed nor in the current directory
     command = [sys.executable, "-I", "-S", str(tmp_path / "program.pyz")]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith("ImportError: zmq's compiled modules cannot be loaded from the archive")

@@ -126,32 +126,33 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("ZMQ_") or name == "ZMQ_BUILD_CACHE"}
 
 
-def outcome(program: Path, libzmq: Library, tmp_path: Path) -> int | None:
-    """Exit status of a program linked with it; None when it did not end."""
+def outcome(program: Path, libzmq: Library, tmp_path: Path, limit: float) -> int | None:
+    """Exit status of a program linked with it; None when it did not end within so many seconds."""
     binary = tmp_path / program.stem
     include = [f"-I{name}" for name in libzmq.include_dirs]
     objects = tmp_path / f"{program.stem}.o"
     compiler = ["gcc", "-O1", "-DZMQ_STATIC", *include]
-    subprocess.run([*compiler, "-c", str(program), "-o", str(objects)], check=True, timeout=60)
+    subprocess.run([*compiler, "-c", str(program), "-o", str(objects)], check=True, timeout=300)
     libraries = [f"-l{name}" for name in libzmq.libraries]
     subprocess.run(
-        ["g++", *libzmq.link_args, str(objects), *libzmq.objects, *libraries, "-o", str(binary)], check=True, timeout=120
+        ["g++", *libzmq.link_args, str(objects), *libzmq.objects, *libraries, "-o", str(binary)], check=True, timeout=300
     )
     try:
-        return subprocess.run([str(binary)], timeout=20).returncode
+        return subprocess.run([str(binary)], timeout=limit).returncode
     except subprocess.TimeoutExpired:
         return None
 
 
 @pytest.mark.slow_build
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="links a program by gcc's options")
 @pytest.mark.parametrize("patched", [True, False], ids=["patched", "upstream"])
 def test_what_a_patch_repairs(patched: bool, tmp_path: Path) -> None:
     libzmq = library(patched)
     for path in PATCHES:
         broken = not patched and libzmq.version in Patch.read(path).versions
-        status = outcome(PROGRAMS / f"{path.stem}.c", libzmq, tmp_path)
+        # without its patch some hang; with it, a busy machine may need long
+        status = outcome(PROGRAMS / f"{path.stem}.c", libzmq, tmp_path, 20 if broken else 120)
         assert (status != 0) == broken, f"{path.name}: status {status}"
     listed = {name for component in libzmq.components for name in component.patches}
     expected = {path.name for path in PATCHES if libzmq.version in Patch.read(path).versions}

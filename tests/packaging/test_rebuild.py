@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from build_tree import Build
 
-pytestmark = [pytest.mark.slow_build, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow_build, pytest.mark.timeout(1200)]
 
 
 def compiled(output: str) -> tuple[int, int]:
@@ -24,7 +24,7 @@ def compiled(output: str) -> tuple[int, int]:
 def imported(tree: Path) -> str:
     code = "from zmq._core import _lib, above; print(_lib.story(), above.facts())"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tree, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=tree, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

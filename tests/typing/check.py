@@ -40,7 +40,7 @@ COMMANDS = {
 }
 
 
-def run(check: str, timeout: float = 300) -> tuple[int, str]:
+def run(check: str, timeout: float = 900) -> tuple[int, str]:
     """Run a check's commands; the first exit status that is not 0, and all output."""
     status, output = 0, ""
     environment = {k: v for k, v in os.environ.items() if k not in ("MYPYPATH", "PYTHONPATH")}

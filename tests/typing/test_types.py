@@ -29,14 +29,14 @@ def _need_pyright() -> None:
         [sys.executable, "-m", "pyright", "--version"],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=600,
         check=False,
     )
     if started.returncode:
         pytest.skip(f"pyright does not start here: {started.stderr.strip()[-200:]}")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", ["mypy", "stubtest"])
 def test_mypy_agrees(name: str) -> None:
     pytest.importorskip("mypy", reason="mypy comes with the extra lint")
@@ -44,7 +44,7 @@ def test_mypy_agrees(name: str) -> None:
     assert status == 0, output
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", ["pyright", "verifytypes"])
 def test_pyright_agrees(name: str) -> None:
     _need_pyright()

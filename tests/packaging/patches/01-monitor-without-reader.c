@@ -1,19 +1,9 @@
 /* A monitored socket binds, connects and ends its monitor though nobody reads the monitor; later events reach a reader, whole. */
 
-#include <assert.h>
-#include <errno.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <zmq.h>
+#include "check.h"
 
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            fprintf(stderr, "line %d: %s: %s\n", __LINE__, #condition, zmq_strerror(errno)); \
-            return 1;                                                                        \
-        }                                                                                    \
-    } while (0)
+#include <assert.h>
+#include <stdint.h>
 
 int main(void)
 {

@@ -1,23 +1,12 @@
 /* A steerable proxy forwards until PAUSE, holds back until RESUME, and loses nothing in between. */
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <zmq.h>
-
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            fprintf(stderr, "line %d: %s: %s\n", __LINE__, #condition, zmq_strerror(errno)); \
-            return 1;                                                                        \
-        }                                                                                    \
-    } while (0)
+#include "check.h"
 
 static void *context;
 
 static void *made(int type, const char *bound, const char *connected)
 {
-    int zero = 0, patience = 5000;
+    int zero = 0, patience = 60000;
     void *socket = zmq_socket(context, type);
     zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero);
     zmq_setsockopt(socket, ZMQ_RCVTIMEO, &patience, sizeof patience);
@@ -57,7 +46,7 @@ static int obeyed(void *control)
 int main(void)
 {
     char frame[8];
-    int moment = 200, patience = 5000;
+    int moment = 200, patience = 60000;
     context = zmq_ctx_new();
     void *theirs = made(ZMQ_PAIR, "inproc://control", NULL);
     void *ours = made(ZMQ_PAIR, NULL, "inproc://control");

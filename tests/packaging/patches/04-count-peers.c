@@ -1,18 +1,8 @@
 /* A PUB socket counts its peers, and those that want a topic; both numbers fall again. */
 
-#include <errno.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <zmq.h>
+#include "check.h"
 
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            fprintf(stderr, "line %d: %s: %s\n", __LINE__, #condition, zmq_strerror(errno)); \
-            return 1;                                                                        \
-        }                                                                                    \
-    } while (0)
+#include <stdint.h>
 
 static int peers(void *socket)
 {

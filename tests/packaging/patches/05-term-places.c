@@ -1,19 +1,9 @@
 /* zmq_ctx_term ends a context with more inproc connections that nobody bound than there are places for sockets, and none left. */
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
+#include "check.h"
+
 #include <sys/resource.h>
 #include <unistd.h>
-#include <zmq.h>
-
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            fprintf(stderr, "line %d: %s: %s\n", __LINE__, #condition, zmq_strerror(errno)); \
-            return 1;                                                                        \
-        }                                                                                    \
-    } while (0)
 
 enum { LIMIT = 5, CONNECTIONS = 50 };
 

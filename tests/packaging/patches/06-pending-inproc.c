@@ -1,17 +1,6 @@
 /* Inproc connections that have ended, or conflate, before anybody bound them can be bound: by a socket, and by zmq_ctx_term. */
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <zmq.h>
-
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            fprintf(stderr, "line %d: %s: %s\n", __LINE__, #condition, zmq_strerror(errno)); \
-            return 1;                                                                        \
-        }                                                                                    \
-    } while (0)
+#include "check.h"
 
 static const char *address = "inproc://pending";
 

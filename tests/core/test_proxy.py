@@ -159,8 +159,7 @@ class Steered:
 
     def command(self, word: bytes) -> list[bytes]:
         self.control.send(word)
-        # not every libzmq answers PAUSE, RESUME and TERMINATE
-        return self.control.recv_multipart() if self.control.poll(500) else []
+        return self.control.recv_multipart()
 
     def close(self) -> None:
         for one in (self.push, self.pull, self.control):

@@ -30,7 +30,7 @@ def test_example(block: str, tmp_path: Path) -> None:
     commands = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
     shown = [line for line in lines if not line.startswith("$ ")]
     script = "\n".join([f'zmq() {{ {sys.executable} -W error -m zmq "$@"; }}', "set -e -o pipefail", *commands])
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=50)
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, shown, "")
 
 

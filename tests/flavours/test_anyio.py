@@ -399,7 +399,7 @@ def test_context(run: Any) -> None:
         with anyio.move_on_after(0.02) as scope:
             async with zmq.anyio.Context() as context:
                 push = context.socket(zmq.PUSH)
-                push.linger = 300
+                push.linger = 1000
                 push.connect("tcp://127.0.0.1:9")
                 await push.send(b"to nobody")
         assert scope.cancelled_caught

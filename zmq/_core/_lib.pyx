@@ -31,6 +31,7 @@ cdef extern from "faults.h":
 cdef extern from *:
     """
     #include <stddef.h>
+    #include <stdlib.h>
     #include "atomics.h"
     #ifndef _WIN32
     #include <sys/un.h>
@@ -60,6 +61,23 @@ cdef extern from *:
     #else
     #define PYZMQ_COMPILER "unknown"
     #endif
+
+    /* Once in a process: what any program does that frees a block of this size. It makes glibc keep as much freed memory as would hold two of
+       them, instead of 128 KiB, for the messages that come next (mallopt(3), M_MMAP_THRESHOLD). Without it an I/O thread has pages taken
+       away and given anew for each message of 64 KiB, which costs as much as copying it. Users' own mallopt() and MALLOC_ variables win. */
+    #define KEEP_FREED (4 * 1024 * 1024)
+
+    static void keep_freed_memory(void)
+    {
+    #ifdef __GLIBC__
+        static atomic_long_t times = 0;
+        if (atomic_add_long(&times, 1) == 1) {
+            /* volatile: or the compiler leaves both calls out */
+            void *volatile block = malloc(KEEP_FREED);
+            free(block);
+        }
+    #endif
+    }
 
     /* zmq_ctx_term in a native thread, for those who do not wait for it or only so long. `done` is held until it has returned. */
     typedef struct {
@@ -139,6 +157,7 @@ cdef extern from *:
     const char *ZMQ_BUILD_FLAGS
     const char *PYZMQ_COMPILER
     const char *CYTHON_VERSION "CYTHON_ABI"
+    void keep_freed_memory()
     void *term_job_start(void *context)
     int term_job_wait(void *job, long long microseconds) nogil
     int term_job_error(void *job)
@@ -540,6 +559,7 @@ cdef int try_poll(zmq_pollitem_t *items, int count, int64_t timeout_ns) noexcept
 
 cdef void *context_new() except NULL:
     cdef void *context = z.zmq_ctx_new()
+    keep_freed_memory()
     if context == NULL:
         _failed()
         return NULL

@@ -38,7 +38,7 @@ pid_t getpid(void)
 int main(void)
 {
     char text[8];
-    int patience = 5000, status = 0, polls_before, pids_before;
+    int patience = 10000, status = 0, polls_before, pids_before;
     void *context = zmq_ctx_new();
     void *pull = zmq_socket(context, ZMQ_PULL), *push = zmq_socket(context, ZMQ_PUSH);
     pid_t child;

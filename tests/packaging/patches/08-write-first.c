@@ -12,7 +12,7 @@
 
 #define TURNS 200
 #define BURST 20000
-#define LARGE (64 << 20)
+#define LARGE (16 << 20)
 
 #define CHECK(condition)                                                                     \
     do {                                                                                     \
@@ -36,7 +36,7 @@ int main(void)
     char endpoint[256], text[16];
     char *large = calloc(1, LARGE);
     size_t length = sizeof endpoint;
-    int patience = 5000, none = 0, before;
+    int patience = 10000, none = 0, before;
     void *context = zmq_ctx_new();
     void *left = zmq_socket(context, ZMQ_PAIR), *right = zmq_socket(context, ZMQ_PAIR);
 

@@ -121,7 +121,7 @@ def test_sndtimeo_and_dontwait_send_what_fits(run: Run, apair: Pair) -> None:
         a.sndtimeo = 20
         with pytest.raises(zmq.Again):
             await a.send_many(numbered(100))
-        a.sndtimeo = 300
+        a.sndtimeo = 800
         sending = a.send_many(numbered(100, first))
         assert await gather(b, first) == numbered(first)
         second = await sending

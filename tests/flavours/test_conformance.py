@@ -271,7 +271,7 @@ def test_timeouts(world: World, verb: str) -> None:
         with pytest.raises(zmq.Again):
             await w.get(act(one))
         # and the socket works on
-        peer = w.socket(zmq.DEALER, rcvtimeo=5000)
+        peer = w.socket(zmq.DEALER, rcvtimeo=30_000)
         one.rcvtimeo = one.sndtimeo = 30_000
         one.connect(bind_any(peer, "inproc"))
         await w.get(one.send(b"x"))
@@ -296,7 +296,7 @@ def test_poll(world: World) -> None:
         async def poll(*args: Any) -> Any:
             return await w.get(b.poll(*args))
 
-        for args in ((), (4000,), (None,), (-1,)):
+        for args in ((), (40_000,), (None,), (-1,)):
             waiting = w.start(poll, *args)
             await w.parked(waiting)
             assert not waiting.done()

@@ -436,7 +436,7 @@ def test_a_killed_multipart_send_is_whole_or_not_at_all(gctx: zmq.green.Context)
     killed = started(lambda: push.send_multipart([b"killed"] * 5))
     other = started(lambda: push.send_multipart([b"other"] * 5))
     killed.kill()
-    pull.rcvtimeo = 100
+    pull.rcvtimeo = 500
     messages = []
     with pytest.raises(zmq.Again):
         while True:

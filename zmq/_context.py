@@ -91,10 +91,9 @@ class Context(_Context, _Options, Generic[_S]):
                 self._shadow_obj = shadow
                 if shadow._forked:
                     raise ForkedError()
-                if shadow.closed:
-                    raise ZMQError(Errno.ENOTSUP, f"{shadow!r} cannot be shadowed: make a new one with zmq.Context()")
-                shadow = shadow.underlying
-            super().__init__(shadow=cast_int_addr(shadow))
+            else:
+                shadow = cast_int_addr(shadow)
+            super().__init__(shadow=shadow)
             self._shadow = True
         else:
             super().__init__(io_threads)

@@ -34,7 +34,7 @@ class TrioReadiness(Readiness):
 
     def __init__(self, socket: _CoreSocket, budget: int) -> None:
         # a shadow of its own: it lives as long as the libzmq socket has waiters, whatever becomes of the Python objects
-        core = _CoreSocket(shadow=socket.underlying)
+        core = _CoreSocket(shadow=socket)
         super().__init__(core.get, core._watch, core._unwatch)
         self.loop: TrioToken = current_trio_token()
         self.fd: int = core.get(SocketOption.FD)

@@ -15,8 +15,8 @@ from ._core.sockopt import set_plain_class
 from ._methods import SocketMethods
 from ._poller import Poller
 from ._warnings import warn_deprecated, warn_unclosed
-from .constants import Errno, MessageOption, SocketType
-from .error import ForkedError, ZMQError
+from .constants import MessageOption, SocketType
+from .error import ForkedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,11 +119,10 @@ class Socket(SocketMethods, Generic[_T]):
             context = shadow.context
             if shadow._forked:
                 raise ForkedError()
-            shadow = shadow.underlying
-            if not shadow:
-                raise ZMQError(Errno.ENOTSOCK, f"{self._shadow_obj!r} cannot be shadowed")
+        elif shadow:
+            shadow = cast_int_addr(shadow)
         if shadow:
-            super().__init__(context, shadow=cast_int_addr(shadow), copy_threshold=copy_threshold)
+            super().__init__(context, shadow=shadow, copy_threshold=copy_threshold)
             self._shadow = True
             socket_type = self.TYPE
         elif not isinstance(context, _CoreContext):

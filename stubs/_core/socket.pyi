@@ -23,7 +23,7 @@ class Socket(OptionHolder):
         self,
         context: object = None,
         socket_type: int = -1,
-        shadow: int = 0,
+        shadow: int | Socket = 0,
         copy_threshold: int | None = None,
     ) -> None: ...
     @property

@@ -86,6 +86,71 @@ context.term()
     run_child(script).ok()
 
 
+SHADOWS = {
+    "Socket": "zmq.Socket(s)",
+    "shadow": "zmq.Socket.shadow(s)",
+    "copy": "__import__('copy').copy(s)",
+    "asyncio": "zmq.asyncio.Socket.shadow(s)",
+    "asyncio-from_socket": "zmq.asyncio.Socket.from_socket(s)",
+    "green": "zmq.green.Socket.shadow(s)",
+    "anyio": "zmq.anyio.Socket.shadow(s)",
+}
+
+
+@pytest.mark.parametrize("shadow", SHADOWS.values(), ids=SHADOWS)
+def test_shadow_of_a_socket_whose_address_becomes_another_sockets(run_child: RunChild, shadow: str) -> None:
+    """As when another thread closes it in that moment: the shadow was of the socket made next, or looked at freed memory."""
+    script = (
+        PRELUDE
+        + f"""
+import zmq.anyio, zmq.asyncio, zmq.green
+class Fleeting(zmq.Socket):
+    "Closed, and its address used again, by whoever asks for the address."
+    @property
+    def underlying(self):
+        address = super().underlying
+        self.close()
+        end = time.monotonic() + 10
+        while True:
+            other = context.socket(zmq.PULL)
+            others.append(other)
+            if other.underlying == address: return address
+            assert time.monotonic() < end, "no such address again"
+            if len(others) > 100: others.pop(0).close()
+others = []
+s = Fleeting(context, zmq.PUSH)
+t = {shadow}
+assert t.type == zmq.PUSH and not t.closed and t._handle is s._handle
+s.close()
+assert t.closed
+for one in others: one.close()
+context.term()
+"""
+    )
+    run_child(script, timeout=20).ok()
+
+
+@pytest.mark.parametrize("flavour", ["zmq", "zmq.asyncio", "zmq.green", "zmq.anyio"])
+def test_shadow_of_a_context_that_another_thread_terminates(run_child: RunChild, flavour: str) -> None:
+    """It was a new context, in which sockets could be made."""
+    script = (
+        PRELUDE
+        + f"""
+import {flavour}
+s = context.socket(zmq.PAIR)
+ending = Running(context.term)
+blocked(ending)
+for shadow in ({flavour}.Context.shadow(context), {flavour}.Context(context)):
+    assert not shadow.closed
+    assert refused(lambda: shadow.socket(zmq.PAIR), zmq.ZMQError).errno == zmq.ETERM
+s.close()
+ending.ended()
+assert shadow.closed
+"""
+    )
+    run_child(script, timeout=20).ok()
+
+
 def test_many_shadows_of_dead_addresses(run_child: RunChild) -> None:
     """The memory of a closed socket is used again for other things, and for other sockets."""
     script = (

@@ -22,7 +22,7 @@ cdef class Context:
 
     Args:
         io_threads: I/O threads to start with the first socket; 0 is enough for inproc.
-        shadow: the address of an existing context, to be used instead of a new one; 0 makes a new one.
+        shadow: an existing Context, or the address of a libzmq context, to be used instead of a new one; 0 makes a new one.
     Raises:
         ZMQError: EINVAL for a negative number of threads (zmq_ctx_set(3)).
     """
@@ -32,7 +32,11 @@ cdef class Context:
         abi_take_class(self)
         self.handle = closed_context()
 
-    def __init__(self, int io_threads=1, size_t shadow=0):
+    def __init__(self, int io_threads=1, shadow=0):
+        if isinstance(shadow, Context):
+            # never by its address: when another thread ends it meanwhile, that is nobody's, or another context's
+            self.handle = (<Context> shadow).handle
+            return
         if shadow:
             self.handle = context_adopt(shadow)
             return

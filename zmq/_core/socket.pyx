@@ -124,10 +124,10 @@ cdef class Socket(OptionHolder):
     Args:
         context: the Context that the socket lives in.
         socket_type: a zmq.SocketType.
-        shadow: the address of an existing socket, to be used instead of a new one; 0 makes a new one.
+        shadow: an existing Socket, or the address of a libzmq socket, to be used instead of a new one; 0 makes a new one.
         copy_threshold: bytes; with copy=False, smaller messages are copied all the same. Default zmq.COPY_THRESHOLD.
     Raises:
-        ZMQError: EINVAL for an unknown type, EMFILE for too many sockets (zmq_socket(3)).
+        ZMQError: EINVAL for an unknown type, EMFILE for too many sockets (zmq_socket(3)), ENOTSOCK for a shadow of a closed one.
     """
 
     def __cinit__(self, *args, **kwargs):
@@ -135,9 +135,17 @@ cdef class Socket(OptionHolder):
         abi_take_class(self)
         self.handle = closed_socket()
 
-    def __init__(self, context=None, int socket_type=-1, size_t shadow=0, copy_threshold=None):
+    def __init__(self, context=None, int socket_type=-1, shadow=0, copy_threshold=None):
+        cdef SocketHandle handle
         self.context = context
         self.copy_threshold = default_threshold() if copy_threshold is None else copy_threshold
+        if isinstance(shadow, Socket):
+            # never by its address: when another thread closes it meanwhile, that is nobody's, or another socket's
+            handle = (<Socket> shadow).handle
+            if handle.closed:
+                _lib.fail_with(ENOTSOCK, f"{shadow!r} cannot be shadowed: it is closed")
+            self.handle = handle
+            return
         if shadow:
             self.handle = socket_adopt(shadow)
             return

@@ -72,7 +72,7 @@ class LoopReadiness(Turns, Readiness):
     look_due: bool
 
     def __init__(self, socket: _CoreSocket, loop: asyncio.AbstractEventLoop) -> None:
-        core = _CoreSocket(shadow=socket.underlying)
+        core = _CoreSocket(shadow=socket)
         Readiness.__init__(self, core.get, core._watch, core._unwatch)
         self.core = core
         self.loop = loop

@@ -152,7 +152,7 @@ class HubReadiness(Readiness):
 
     def __init__(self, socket: _CoreSocket, hub: Any) -> None:
         # a shadow of its own: it lives as long as the libzmq socket has waiters, whatever becomes of the Python objects
-        core = _CoreSocket(shadow=socket.underlying)
+        core = _CoreSocket(shadow=socket)
         super().__init__(core.get, core._watch, core._unwatch)
         self.hub = self.loop = hub  # other flavours ask for `loop`
         # how many more operations may be done at once before other greenlets have a turn

@@ -42,6 +42,14 @@ FORBIDDEN = [
     "tests/safety/test_foreign.py::test_many_shadows_of_dead_addresses",
 ]
 
+#: Forks while other threads allocate. gcc 12's ASan takes no lock of its allocator in fork(): what another thread holds at that
+#: moment stays locked in the child, which hangs at its next allocation of that size (docs/testing.md has the stack). A program of
+#: malloc, threads and fork, without this package, does the same. Without ASan the test holds.
+FORKS = ["tests/safety/test_fork_more.py::test_fork_in_the_middle_of_zero_copy_traffic"]
+
+#: Bounds of milliseconds on a turn of an event loop, which instrumented code exceeds.
+FAST = ["tests/flavours/test_bounds.py::test_a_busy_socket_starves_nobody"]
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -62,9 +70,10 @@ def variants() -> dict[str, Variant]:
             build={"ZMQ_BUILD_SANITIZE": "1", "ZMQ_BUILD_FAULTS": "1", "ZMQ_PREFIX": "bundled"},
             # without descriptors UBSan cannot probe memory, and freed memory waits in quarantine
             tests=[
-                *("tests/core", "tests/threads", "tests/safety", "tests/flavours", "tests/faults", "tests/hostile"),
+                *("tests/core", "tests/threads", "tests/safety", "tests/flavours", "tests/faults", "tests/hostile", "tests/pure"),
+                *("tests/auth", "tests/devices", "tests/decorators", "tests/log", "tests/utils"),
                 "--ignore=tests/threads/test_limits.py",
-                *(f"--deselect={name}" for name in FORBIDDEN),
+                *(f"--deselect={name}" for name in (*FORBIDDEN, *FORKS, *FAST)),
             ],
             # libstdc++ comes first, else ASan does not find what it intercepts when libzmq throws
             preload=["libasan.so", "libubsan.so", "libstdc++.so.6"],
@@ -106,7 +115,7 @@ def variants() -> dict[str, Variant]:
         ),
         "debug": Variant(
             build={"ZMQ_BUILD_DEBUG": "1", "ZMQ_PREFIX": "bundled"},
-            tests=["tests/core", "tests/threads", "tests/isolated", "tests/pure"],
+            tests=["tests/core", "tests/threads", "tests/safety", "tests/flavours", "tests/auth", "tests/isolated", "tests/pure"],
             # programs of the tests leave things open on purpose; those about the warnings ask for them
             env={"PYTHONMALLOC": "debug", "PYTHONDEVMODE": "1", "PYTHONWARNINGS": "ignore::ResourceWarning"},
             options=["-X", "dev"],

@@ -22,6 +22,7 @@ from .cache import locked
 from .config import BuildConfig, BuildError
 from .extensions import CORE, ROOT, apply_flags, directives
 from .locate import Library, locate, say
+from .module_state import give_states
 from .tools import Toolchain
 
 STUBS = Path("stubs")
@@ -57,8 +58,11 @@ class build_ext(_build_ext):  # noqa: N801  # setuptools' command name
         self._work = ROOT / "build" / f"ext-{sysconfig.get_platform()}-{_python_tag()}-{mode}"
         with locked(ROOT / "build" / "lock"):
             cythonized = self._cythonize(config)
+            states = give_states([ROOT / ext.sources[0] for ext in cythonized])
+            if not states:
+                say("this Cython's modules cannot be imported in subinterpreters: see docs/building.md")
             for ext in cythonized:
-                apply_flags(ext, config, library, runtime, self._work)
+                apply_flags(ext, config, library, runtime, self._work, states)
             with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
                 compiled = list(pool.map(self._build_one, cythonized))
         say(f"compiled {sum(compiled)} of {len(compiled)} modules ({library.origin} libzmq)")
@@ -80,7 +84,8 @@ class build_ext(_build_ext):  # noqa: N801  # setuptools' command name
 
         target = Path("build", "cython-coverage" if config.coverage else "cython")
         stamp = ROOT / target / "stamp"
-        facts = json.dumps([cython_version, directives(config)], sort_keys=True)
+        changer = Path(__file__).with_name("module_state.py").read_text("utf-8")
+        facts = json.dumps([cython_version, directives(config), changer], sort_keys=True)
         stale = not stamp.is_file() or stamp.read_text("utf-8") != facts
         before = os.getcwd()
         os.chdir(ROOT)  # Cython records relative paths; they have to mean the same each time

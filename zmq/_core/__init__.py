@@ -11,8 +11,8 @@ def _find_compiled() -> None:
         # CPython's words since 3.12, and Cython's
         if "subinterpreter" in str(error) or "one interpreter per process" in str(error):
             raise ImportError(
-                "zmq can be imported by one interpreter of a process only, the main one: use threads, or processes"
-                " (concurrent.futures.ProcessPoolExecutor), instead of subinterpreters"
+                "this build of zmq can be imported by one interpreter of a process only: use CPython 3.12 or newer, or threads, or"
+                " processes (concurrent.futures.ProcessPoolExecutor), instead of subinterpreters"
             ) from error
         if not isinstance(error, ModuleNotFoundError):
             raise

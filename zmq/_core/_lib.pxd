@@ -16,16 +16,17 @@ cdef enum:
 # errors
 cdef int fail(int errno) except -1
 cdef int fail_with(int errno, str message) except -1
+cdef int out_of_memory() except -1
 
 # messages
 cdef void msg_init(zmq_msg_t *msg) noexcept nogil
-cdef int msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) except -1 nogil
+cdef int msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) except -1
 cdef int try_msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) noexcept nogil
 cdef int try_msg_copy(zmq_msg_t *to, zmq_msg_t *source) noexcept nogil
-cdef int msg_init_lent(zmq_msg_t *msg, void *data, size_t size, zmq_free_fn *release, void *hint) except -1 nogil
+cdef int msg_init_lent(zmq_msg_t *msg, void *data, size_t size, zmq_free_fn *release, void *hint) except -1
 cdef void msg_close(zmq_msg_t *msg) noexcept nogil
 cdef void msg_move(zmq_msg_t *to, zmq_msg_t *source) noexcept nogil
-cdef int msg_copy(zmq_msg_t *to, zmq_msg_t *source) except -1 nogil
+cdef int msg_copy(zmq_msg_t *to, zmq_msg_t *source) except -1
 cdef void *msg_data(zmq_msg_t *msg) noexcept nogil
 cdef size_t msg_size(zmq_msg_t *msg) noexcept nogil
 cdef bint msg_more(zmq_msg_t *msg) noexcept nogil

@@ -188,11 +188,11 @@ cdef int fail_with(int number, str message) except -1:
     return -1
 
 
-cdef int _failed() except -1 with gil:
+cdef int _failed() except -1:
     return fail(z.zmq_errno())
 
 
-cdef int _out_of_memory() except -1 with gil:
+cdef int out_of_memory() except -1:
     raise MemoryError("libzmq has no memory for the message")
 
 
@@ -210,15 +210,15 @@ cdef int try_msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) noexce
     return 0
 
 
-cdef int msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) except -1 nogil:
+cdef int msg_init_copy(zmq_msg_t *msg, const void *data, size_t size) except -1:
     if try_msg_init_copy(msg, data, size) < 0:
-        return _out_of_memory()
+        return out_of_memory()
     return 0
 
 
-cdef int msg_init_lent(zmq_msg_t *msg, void *data, size_t size, zmq_free_fn *release, void *hint) except -1 nogil:
+cdef int msg_init_lent(zmq_msg_t *msg, void *data, size_t size, zmq_free_fn *release, void *hint) except -1:
     if z.zmq_msg_init_data(msg, data, size, release, hint) != 0:
-        return _out_of_memory()
+        return out_of_memory()
     return 0
 
 
@@ -234,7 +234,7 @@ cdef int try_msg_copy(zmq_msg_t *to, zmq_msg_t *source) noexcept nogil:
     return _tried(z.zmq_msg_copy(to, source))
 
 
-cdef int msg_copy(zmq_msg_t *to, zmq_msg_t *source) except -1 nogil:
+cdef int msg_copy(zmq_msg_t *to, zmq_msg_t *source) except -1:
     if z.zmq_msg_copy(to, source) != 0:
         return _failed()
     return 0

@@ -5,7 +5,7 @@ from libc.stdint cimport uint32_t
 from . cimport _lib
 from .context cimport Context
 from .handle cimport enter, leave
-from .life cimport context_enter
+from .life cimport context_enter, context_leave
 from .socket cimport Socket
 
 cdef extern from "capi.h":
@@ -62,7 +62,13 @@ cdef extern from "capi.h":
         void (*version)(int *, int *, int *) noexcept nogil
 
 
-cdef capi_table *table = <capi_table *> _lib.functions()
+cdef extern from *:
+    """
+    static capi_table *table = NULL; /* of the process: the same in each interpreter, and read without a GIL */
+    """
+    capi_table *table
+
+table = <capi_table *> _lib.functions()
 
 cdef enum:
     ZMQ_IO_THREADS = 1
@@ -79,8 +85,10 @@ cdef void *socket_pointer(object socket) except NULL:
 
 
 cdef void *context_pointer(object context) except NULL:
-    """The libzmq context of a Context, or the exception that says why it cannot be used."""
-    return context_enter((<Context?> context).handle)
+    """The libzmq context of a Context, or the exception that says why it cannot be used; to be asked for anew for each use."""
+    cdef void *ptr = context_enter((<Context?> context).handle)
+    context_leave((<Context> context).handle)
+    return ptr
 
 
 cdef void *zmq_init(int io_threads) noexcept nogil:

@@ -39,7 +39,7 @@ cdef class ContextHandle:
     cdef long sockets            # open, of those made here
     cdef object lock             # of the thread that is inside zmq_ctx_term; its signal handlers may come back
     cdef void *job               # a native thread inside it, left there by a timeout
-    cdef atomic_long_t users     # free-threaded: threads in a call on it, which term() lets finish
+    cdef void *shared            # shared_context: what the handles of other interpreters have to know; NULL: never was one
     cdef dict bound              # inproc address -> weakly, the handle that bound it; these three: see inproc.pyx
     cdef dict waiting            # inproc address that was connected to first -> how many of those want a routing id
     cdef void *taker             # will bind what waits in the end
@@ -68,6 +68,7 @@ cdef class SocketHandle:
     cdef readonly bint closed
     cdef readonly bint forked
     cdef void *inherited         # the address before the fork, to know it again
+    cdef void *shared            # shared_socket: by which other interpreters know that it is taken; NULL: none
     cdef bint foreign            # made by other code: not ours to close when collected
     cdef readonly int type
     cdef bint thread_safe        # of a draft type that libzmq locks itself; it has no descriptor
@@ -103,9 +104,20 @@ cdef int wait_ready(SocketHandle handle, void *ptr, short events, int64_t deadli
 
 cdef void register_socket(SocketHandle handle) noexcept
 cdef void unregister_socket(SocketHandle handle) noexcept
-cdef void register_context(ContextHandle handle) noexcept
+cdef int register_context(ContextHandle handle) except -1
 cdef SocketHandle find_socket(void *address)
 cdef ContextHandle find_context(void *address)
+cdef list open_handles()
+cdef bint socket_elsewhere(void *address) noexcept
+cdef void give_up_address(SocketHandle handle) noexcept
+
+# a context, of which another interpreter may have a handle as well
+cdef void *enter_context(ContextHandle handle) noexcept
+cdef void leave_context(ContextHandle handle) noexcept
+cdef bint end_context(ContextHandle handle) noexcept
+cdef bint context_used(ContextHandle handle) noexcept
+cdef void abandon_context(ContextHandle handle) noexcept
+cdef bint in_main_interpreter() noexcept
 
 cdef void bind_waiting(ContextHandle context) noexcept
 

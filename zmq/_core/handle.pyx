@@ -32,6 +32,20 @@ from zmq.error import ForkedError, ThreadError
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
 
+cdef extern from "shared.h":
+    int64_t shared_interpreter()
+    void *shared_socket_new(void *address)
+    void shared_socket_end(void *socket)
+    bint shared_socket_elsewhere(void *address)
+    void *shared_context_new(void *address)
+    void shared_context_unref(void *context)
+    void *shared_context_enter(void *context)
+    void shared_context_leave(void *context)
+    bint shared_context_end(void *context)
+    bint shared_context_used(void *context)
+    bint shared_context_alive(void *context)
+    void shared_forget_all()
+
 cdef bint shutdown_begun = False
 
 
@@ -62,6 +76,8 @@ cdef _Registry registry = _Registry()
 
 
 cdef void register_socket(SocketHandle handle) noexcept:
+    # without memory other interpreters are not kept out
+    handle.shared = shared_socket_new(handle.ptr)
     with critical_section(registry):
         handle.previous_handle = NULL
         handle.next_handle = registry.sockets
@@ -74,6 +90,7 @@ cdef void register_socket(SocketHandle handle) noexcept:
 
 
 cdef void unregister_socket(SocketHandle handle) noexcept:
+    give_up_address(handle)
     with critical_section(registry):
         if handle.previous_handle == NULL and registry.sockets != <void *> handle:
             return
@@ -89,7 +106,10 @@ cdef void unregister_socket(SocketHandle handle) noexcept:
             handle.context.sockets -= 1
 
 
-cdef void register_context(ContextHandle handle) noexcept:
+cdef int register_context(ContextHandle handle) except -1:
+    handle.shared = shared_context_new(handle.ptr)
+    if handle.shared == NULL:
+        raise MemoryError("no memory for a context")
     with critical_section(registry):
         handle.previous_handle = NULL
         handle.next_handle = registry.contexts
@@ -134,10 +154,28 @@ cdef ContextHandle find_context(void *address):
     with critical_section(registry):
         item = registry.contexts
         while item != NULL:
-            if (<ContextHandle> item).inherited == address or (<ContextHandle> item).ptr == address:
+            if (<ContextHandle> item).inherited == address or (
+                (<ContextHandle> item).ptr == address and shared_context_alive((<ContextHandle> item).shared)
+            ):
                 return (<ContextHandle> item).myself() if HANDLE_PER_CALL else <ContextHandle> item
             item = (<ContextHandle> item).next_handle
     return None
+
+
+cdef list open_handles():
+    """Of this interpreter, the open sockets and then the contexts."""
+    cdef list handles = []
+    cdef void *item
+    with critical_section(registry):
+        item = registry.sockets
+        while item != NULL:
+            handles.append((<SocketHandle> item).myself() if HANDLE_PER_CALL else <SocketHandle> item)
+            item = (<SocketHandle> item).next_handle
+        item = registry.contexts
+        while item != NULL:
+            handles.append((<ContextHandle> item).myself() if HANDLE_PER_CALL else <ContextHandle> item)
+            item = (<ContextHandle> item).next_handle
+    return handles
 
 
 def _after_fork_in_child():
@@ -145,9 +183,11 @@ def _after_fork_in_child():
     cdef void *item = registry.sockets
     cdef SocketHandle handle
     cdef ContextHandle context
+    shared_forget_all()
     while item != NULL:
         handle = <SocketHandle> item
         handle.forked = True
+        handle.shared = NULL
         handle.inherited = pointer_of(handle)
         handle.ptr = handle.parked = handle.watched = NULL
         handle.watcher = None
@@ -158,7 +198,7 @@ def _after_fork_in_child():
         context = <ContextHandle> item
         context.forked = True
         context.inherited = context.ptr if context.ptr != NULL else context.terminating
-        context.ptr = context.terminating = NULL
+        context.ptr = context.terminating = context.shared = NULL
         item = context.next_handle
 
 
@@ -185,14 +225,68 @@ cdef class SocketHandle:
 @no_gc_clear  # its end needs the addresses, of which no cycle can be made
 cdef class ContextHandle:
     def __dealloc__(self):
-        cdef void *ptr = self.ptr if self.ptr != NULL else self.terminating
         # first, so that no shadow finds it
         _unregister_context(self)
         if self.job != NULL:
             _lib.context_term_forget(self.job)
-        elif ptr != NULL and not self.foreign and not shutting_down():
-            bind_waiting(self)
-            _lib.context_term_detached(ptr)
+        elif not self.foreign and not shutting_down():
+            abandon_context(self)
+        shared_context_unref(self.shared)
+
+
+# ---------------------------------------------------------------- other interpreters of the process
+
+# Each has handles of its own, for the same context as well. What they have to know of each other is in shared.h.
+
+cdef bint in_main_interpreter() noexcept:
+    return shared_interpreter() == 0
+
+
+cdef bint socket_elsewhere(void *address) noexcept:
+    """Whether another interpreter has a handle of this socket."""
+    return shared_socket_elsewhere(address)
+
+
+cdef void give_up_address(SocketHandle handle) noexcept:
+    """Before the socket is closed."""
+    shared_socket_end(handle.shared)
+    handle.shared = NULL
+
+
+cdef void *enter_context(ContextHandle handle) noexcept:
+    """The libzmq context, which stays one until leave_context(); NULL: it is terminated, and there is nothing to leave."""
+    return shared_context_enter(handle.shared) if handle.shared != NULL else NULL
+
+
+cdef void leave_context(ContextHandle handle) noexcept:
+    shared_context_leave(handle.shared)
+
+
+cdef bint end_context(ContextHandle handle) noexcept:
+    """Let nobody enter any more; whether the caller is to terminate it, once it is not used: nobody else has begun."""
+    return shared_context_end(handle.shared)
+
+
+cdef bint context_used(ContextHandle handle) noexcept:
+    return shared_context_used(handle.shared)
+
+
+cdef void abandon_context(ContextHandle handle) noexcept:
+    """Terminate without waiting for that."""
+    cdef void *ptr = handle.terminating
+    if handle.ptr != NULL:
+        ptr = handle.ptr
+        handle.ptr = NULL
+        if handle.shared != NULL and not end_context(handle):
+            bind_waiting(handle)
+            return
+        # another interpreter, for a moment
+        while handle.shared != NULL and context_used(handle):
+            wait_sleep_ns(1000)
+    if ptr != NULL:
+        handle.terminating = NULL
+        bind_waiting(handle)
+        _lib.context_term_detached(ptr)
 
 
 cdef void bind_waiting(ContextHandle context) noexcept:

@@ -3,6 +3,7 @@
 What libzmq would answer with an abort is asked beforehand: descriptors, limits, addresses that hold no socket.
 """
 
+import atexit
 from _thread import RLock
 from _weakref import ref
 
@@ -13,16 +14,17 @@ from cython cimport critical_section
 
 from . cimport _lib
 from .handle cimport (
-    HANDLE_PER_CALL, ContextHandle, SocketHandle, atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_store_long,
-    atomic_swap_ptr, bind_waiting, end_monitor, end_monitored, find_context, find_socket, register_context, register_socket,
-    tell_watcher, unregister_socket,
+    HANDLE_PER_CALL, ContextHandle, SocketHandle, abandon_context, atomic_load_long, atomic_store_long, atomic_swap_ptr,
+    bind_waiting, context_used, end_context, end_monitor, end_monitored, enter_context, find_context, find_socket,
+    give_up_address, in_main_interpreter, leave_context, open_handles, register_context, register_socket, socket_elsewhere,
+    take_watcher, tell_watcher, unregister_socket,
 )
 from .libzmq cimport (
     ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_SOCKET_LIMIT, ZMQ_TYPE, fd_t,
 )
 from .wait cimport WAIT_FOREVER, deadline_in, let_others_run, time_left, wait_descriptors_left, wait_sleep_ns, wait_waker_wake
 
-from zmq.error import ForkedError
+from zmq.error import ForkedError, ThreadError
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident() nogil
@@ -152,6 +154,11 @@ cdef SocketHandle socket_adopt(size_t address):
     cdef int rc
     if handle is not None:
         return handle
+    if socket_elsewhere(<void *> address):
+        raise ThreadError(
+            f"socket 0x{address:x} belongs to another interpreter of this process: shadow its context instead, "
+            "zmq.Context.shadow(address), and connect a socket of that over inproc"
+        )
     _check_readable(address, SOCKET_BYTES, "socket")
     rc = _lib.try_getsockopt(<void *> address, ZMQ_TYPE, &type, &size)
     if rc < 0 and rc != -ETERM:
@@ -203,6 +210,7 @@ cdef int socket_shut(SocketHandle handle, int linger) except -1:
         # ETERM: too late to change it, and no reason not to close
         _lib.try_setsockopt(ptr, ZMQ_LINGER, &linger, sizeof(int))
     _lib.poller_destroy(&handle.poller)
+    give_up_address(handle)
     # ENOTSOCK: the context that other code owns is gone, and the socket with it
     _lib.socket_close(ptr)
     handle.closed = True
@@ -278,12 +286,9 @@ cdef void *context_enter(ContextHandle handle) except NULL:
     cdef void *ptr
     if handle.forked:
         raise ForkedError("context was made before a fork, in the parent process: make a new Context in the child")
-    if HANDLE_PER_CALL:
-        atomic_add_long(&handle.users, 1)
-    ptr = atomic_load_ptr(&handle.ptr)
+    ptr = enter_context(handle)
     if ptr != NULL:
         return ptr
-    context_leave(handle)
     if not handle.closed:
         _lib.fail(ETERM)
         return NULL
@@ -292,8 +297,7 @@ cdef void *context_enter(ContextHandle handle) except NULL:
 
 
 cdef void context_leave(ContextHandle handle) noexcept:
-    if HANDLE_PER_CALL:
-        atomic_add_long(&handle.users, -1)
+    leave_context(handle)
 
 
 cdef int context_get(ContextHandle handle, int option) except? -1:
@@ -331,8 +335,14 @@ cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1:
             return True
         if handle.ptr != NULL:
             handle.terminating = atomic_swap_ptr(&handle.ptr, NULL)
-        # free-threaded, others may be in a call on it, which do not wait
-        while HANDLE_PER_CALL and atomic_load_long(&handle.users) > 0:
+            if not end_context(handle):
+                # another interpreter terminates it
+                bind_waiting(handle)
+                handle.terminating = NULL
+                handle.closed = True
+                return True
+        # others may be in a call on it, which does not wait: free-threaded, or in another interpreter
+        while context_used(handle):
             with nogil:
                 wait_sleep_ns(1000)
         bind_waiting(handle)
@@ -369,3 +379,23 @@ cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1:
         return True
     finally:
         handle.lock.release()
+
+
+# ---------------------------------------------------------------- the end of a subinterpreter
+
+@atexit.register
+def _close_all():
+    """Close what a subinterpreter leaves open: libzmq's threads go on, while those of the main one end with the process."""
+    cdef SocketHandle handle
+    if in_main_interpreter():
+        return
+    for item in open_handles():
+        if isinstance(item, SocketHandle):
+            handle = item
+            if not handle.foreign:
+                # its event loop has ended
+                take_watcher(handle)
+                socket_shut(handle, KEEP_LINGER)
+        elif isinstance(item, ContextHandle) and not (<ContextHandle> item).foreign:
+            abandon_context(item)
+            (<ContextHandle> item).closed = True

@@ -1,8 +1,11 @@
 /* How memory lent to libzmq comes back.
 
    libzmq calls lent_released() on any of its threads, without the GIL, at any time up to the end of the process. It touches no
-   Python object: it settles the tracker, pushes the node on a lock-free stack, and asks the interpreter to drain the
-   stack. Draining (with the GIL) releases the Py_buffer, which may run arbitrary Python code. */
+   Python object: it settles the tracker, pushes the node on a lock-free stack of the interpreter that lent the memory, and asks
+   for the stack to be drained. Draining (with that interpreter's GIL) releases the Py_buffer, which may run arbitrary Python code.
+
+   Only the main interpreter can be asked (Py_AddPendingCall). The others drain in their own calls; what comes back to one that has
+   ended leaks, with the object that it belongs to. */
 #ifndef PYZMQ_RELEASE_H
 #define PYZMQ_RELEASE_H
 
@@ -20,27 +23,41 @@ typedef struct {
     void *waker; /* wait_waker of an event loop that somebody awaits this in; NULL: nobody */
 } lent_tracker;
 
+/* Lent bytes objects by address, so that a receiver in this interpreter gets the object itself instead of a copy. One slot for each
+   hash, the last one wins: a miss only costs the copy. Nodes are freed with the GIL, under which the table is read. */
+#define LENT_SLOTS 256
+
+/* What an interpreter has lent. It is never freed. */
+typedef struct {
+    int64_t interpreter;     /* its id; 0 is the main one's */
+    void *returned;          /* top of the stack of nodes */
+    atomic_long_t scheduled; /* a drain is due in the interpreter's pending calls */
+    atomic_long_t leaking;   /* its shutdown has begun: never ask for anything any more */
+    atomic_long_t count;     /* nodes alive: lent, or returned and not yet drained */
+    atomic_long_t quiet;     /* calls of ours that will drain before they end: no need to ask for it */
+    void *bytes[LENT_SLOTS];
+} lent_home;
+
 typedef struct lent_node {
     struct lent_node *next;
+    lent_home *home;
     lent_tracker *tracker;
     Py_buffer view;
 } lent_node;
 
-static void *lent_returned = NULL;       /* top of the stack of nodes */
-static atomic_long_t lent_scheduled = 0; /* a drain is due in the interpreter's pending calls */
-static atomic_long_t lent_leaking = 0;   /* interpreter shutdown has begun: never ask for anything any more */
-static atomic_long_t lent_count = 0;     /* nodes alive: lent, or returned and not yet drained */
-static atomic_long_t lent_quiet = 0;     /* calls of ours that will drain before they end: no need to ask for it */
+static inline int64_t lent_interpreter(void)
+{
+#ifdef PYPY_VERSION
+    return 0;
+#else
+    return PyInterpreterState_GetID(PyInterpreterState_Get());
+#endif
+}
 
-/* Lent bytes objects by address, so that a receiver in this process gets the object itself instead of a copy. One slot for each
-   hash, the last one wins: a miss only costs the copy. Nodes are freed with the GIL, under which the table is read. */
-#define LENT_SLOTS 256
-static void *lent_bytes[LENT_SLOTS];
-
-static inline void **lent_slot(const void *data)
+static inline void **lent_slot(lent_home *home, const void *data)
 {
     uintptr_t address = (uintptr_t) data;
-    return &lent_bytes[((address >> 4) ^ (address >> 12) ^ (address >> 20)) % LENT_SLOTS];
+    return &home->bytes[((address >> 4) ^ (address >> 12) ^ (address >> 20)) % LENT_SLOTS];
 }
 
 static lent_tracker *lent_tracker_new(void)
@@ -79,25 +96,27 @@ static void lent_tracker_settle(lent_tracker *tracker)
     }
 }
 
-static int lent_drain_callback(void *unused);
+static int lent_drain_callback(void *home);
 
 static void lent_released(void *data, void *hint)
 {
     lent_node *node = (lent_node *) hint;
     lent_tracker *tracker = node->tracker;
+    lent_home *home = node->home;
     void *top;
     if (data != NULL)
-        atomic_cas_ptr(lent_slot(data), node, NULL);
+        atomic_cas_ptr(lent_slot(home, data), node, NULL);
     node->tracker = NULL;
     do {
-        top = atomic_load_ptr(&lent_returned);
+        top = atomic_load_ptr(&home->returned);
         node->next = (lent_node *) top;
-    } while (!atomic_cas_ptr(&lent_returned, top, node));
-    if (!atomic_load_long(&lent_leaking) && !atomic_load_long(&lent_quiet) && !atomic_load_long(&lent_scheduled)) {
-        atomic_store_long(&lent_scheduled, 1);
+    } while (!atomic_cas_ptr(&home->returned, top, node));
+    if (home->interpreter == 0 && !atomic_load_long(&home->leaking) && !atomic_load_long(&home->quiet)
+        && !atomic_load_long(&home->scheduled)) {
+        atomic_store_long(&home->scheduled, 1);
         /* the queue of pending calls is short: when it is full, the next node or the next call into us drains */
-        if (Py_AddPendingCall(lent_drain_callback, NULL) != 0)
-            atomic_store_long(&lent_scheduled, 0);
+        if (Py_AddPendingCall(lent_drain_callback, home) != 0)
+            atomic_store_long(&home->scheduled, 0);
     }
     /* last, so that whoever sees the message done finds the buffer on the stack and can release it */
     if (tracker != NULL) {
@@ -106,55 +125,59 @@ static void lent_released(void *data, void *hint)
     }
 }
 
-/* With the GIL. PyBuffer_Release may call back into here: the list is private by then. */
-static void lent_drain(void)
+/* With the GIL of that interpreter. PyBuffer_Release may call back into here: the list is private by then. */
+static void lent_drain(lent_home *home)
 {
-    lent_node *node = (lent_node *) atomic_swap_ptr(&lent_returned, NULL);
+    lent_node *node = (lent_node *) atomic_swap_ptr(&home->returned, NULL);
     while (node != NULL) {
         lent_node *next = node->next;
         PyBuffer_Release(&node->view);
         PyMem_RawFree(node);
-        atomic_add_long(&lent_count, -1);
+        atomic_add_long(&home->count, -1);
         node = next;
     }
 }
 
-static int lent_drain_callback(void *unused)
+static int lent_drain_callback(void *argument)
 {
+    lent_home *home = (lent_home *) argument;
     PyObject *type, *value, *traceback;
-    (void) unused;
-    atomic_store_long(&lent_scheduled, 0);
+    atomic_store_long(&home->scheduled, 0);
+    /* CPython before 3.12 runs it in the interpreter of the thread that asked */
+    if (lent_interpreter() != home->interpreter)
+        return 0;
     /* a finaliser run by the release must not disturb the exception that the interrupted code is raising */
     PyErr_Fetch(&type, &value, &traceback);
-    lent_drain();
+    lent_drain(home);
     PyErr_Restore(type, value, traceback);
     return 0;
 }
 
 /* Takes over the view. Returns NULL without an exception when memory is out. */
-static lent_node *lent_node_new(Py_buffer *view, lent_tracker *tracker)
+static lent_node *lent_node_new(lent_home *home, Py_buffer *view, lent_tracker *tracker)
 {
     lent_node *node = (lent_node *) PyMem_RawMalloc(sizeof(lent_node));
     if (node == NULL)
         return NULL;
+    node->home = home;
     node->view = *view;
     node->tracker = tracker;
     if (tracker != NULL) {
         atomic_add_long(&tracker->references, 1);
         atomic_add_long(&tracker->live, 1);
     }
-    atomic_add_long(&lent_count, 1);
+    atomic_add_long(&home->count, 1);
     return node;
 }
 
 /* With the GIL: the bytes object whose whole content lies at `data`, or NULL. Borrowed from the message that is being received. */
-static PyObject *lent_bytes_at(const void *data, Py_ssize_t size)
+static PyObject *lent_bytes_at(lent_home *home, const void *data, Py_ssize_t size)
 {
 #ifdef Py_GIL_DISABLED
-    (void) data, (void) size;
+    (void) home, (void) data, (void) size;
     return NULL; /* another thread may be freeing the node in that slot */
 #else
-    lent_node *node = (lent_node *) atomic_load_ptr(lent_slot(data));
+    lent_node *node = (lent_node *) atomic_load_ptr(lent_slot(home, data));
     if (node == NULL || node->view.buf != data || node->view.len != size || !PyBytes_CheckExact(node->view.obj))
         return NULL;
     return node->view.obj;

@@ -43,21 +43,27 @@ cdef extern from "release.h":
         void *waker
     ctypedef struct lent_node:
         pass
-    void *lent_returned
-    atomic_long_t lent_leaking
-    atomic_long_t lent_scheduled
-    atomic_long_t lent_count
+    ctypedef struct lent_home:
+        int64_t interpreter
+        void *returned
+        atomic_long_t scheduled
+        atomic_long_t leaking
+        atomic_long_t count
+        atomic_long_t quiet
+    int64_t lent_interpreter()
     lent_tracker *lent_tracker_new()
     void lent_tracker_unref(lent_tracker *tracker)
     void lent_tracker_settle(lent_tracker *tracker) nogil
-    lent_node *lent_node_new(Py_buffer *view, lent_tracker *tracker)
+    lent_node *lent_node_new(lent_home *home, Py_buffer *view, lent_tracker *tracker)
     void lent_released(void *data, void *hint) noexcept nogil
-    void lent_drain()
-    void **lent_slot(const void *data)
-    PyObject *lent_bytes_at(const void *data, Py_ssize_t size)
-    atomic_long_t lent_quiet
+    void lent_drain(lent_home *home)
+    void **lent_slot(lent_home *home, const void *data)
+    PyObject *lent_bytes_at(lent_home *home, const void *data, Py_ssize_t size)
 
 cdef object ONE_WEEK = 7 * 24 * 3600
+
+cdef lent_home home  # one for each interpreter, as all such variables are (module_state.h)
+home.interpreter = lent_interpreter()
 
 cdef long process_number = 0  # grows with every fork on the way to this process
 
@@ -66,7 +72,7 @@ def _after_fork_in_child():
     global process_number
     process_number += 1
     # one of libzmq's threads may have been between asking for a drain and having asked; they are gone
-    atomic_store_long(&lent_scheduled, 0)
+    atomic_store_long(&home.scheduled, 0)
 
 
 if hasattr(os, "register_at_fork"):
@@ -75,7 +81,7 @@ if hasattr(os, "register_at_fork"):
 
 cdef int lend(zmq_msg_t *msg, Py_buffer *view, ReleaseEvent event) except -1:
     """Initialise `msg` over the memory of `view`, which it takes over; `event` (or None) waits for its return."""
-    cdef lent_node *node = lent_node_new(view, <lent_tracker *> event.tracker if event is not None else NULL)
+    cdef lent_node *node = lent_node_new(&home, view, <lent_tracker *> event.tracker if event is not None else NULL)
     if node == NULL:
         PyBuffer_Release(view)
         raise MemoryError("no memory to keep track of a zero-copy buffer")
@@ -85,13 +91,13 @@ cdef int lend(zmq_msg_t *msg, Py_buffer *view, ReleaseEvent event) except -1:
         lent_released(NULL, node)
         raise
     if PyBytes_CheckExact(<object> view.obj):
-        atomic_swap_ptr(lent_slot(view.buf), node)
+        atomic_swap_ptr(lent_slot(&home, view.buf), node)
     return 0
 
 
 cdef object lent_bytes(const void *data, Py_ssize_t size):
-    """The bytes object whose content a received message is, when this process sent it; else None."""
-    cdef PyObject *found = lent_bytes_at(data, size)
+    """The bytes object whose content a received message is, when this interpreter sent it; else None."""
+    cdef PyObject *found = lent_bytes_at(&home, data, size)
     return None if found == NULL else <object> found
 
 
@@ -100,9 +106,9 @@ cdef bint drain() noexcept:
 
     May run Python code: never while a socket is held.
     """
-    if atomic_load_ptr(&lent_returned) == NULL:
+    if atomic_load_ptr(&home.returned) == NULL:
         return False
-    lent_drain()
+    lent_drain(&home)
     return True
 
 
@@ -111,31 +117,22 @@ fetch_back_by(drain)
 
 cdef void close_and_drain(zmq_msg_t *msg) noexcept:
     """Close a message that may hold the last use of a buffer, which is then released at once."""
-    atomic_add_long(&lent_quiet, 1)
+    atomic_add_long(&home.quiet, 1)
     _lib.msg_close(msg)
-    atomic_add_long(&lent_quiet, -1)
+    atomic_add_long(&home.quiet, -1)
     drain()
 
 
 def live_buffers():
-    """Return how many zero-copy buffers are lent to libzmq: what a leak test asserts."""
+    """Return how many zero-copy buffers this interpreter has lent to libzmq: what a leak test asserts."""
     drain()
-    return lent_count
-
-
-def _after_fork_in_child():
-    # a drain that the parent asked for may not have come along
-    atomic_store_long(&lent_scheduled, 0)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    return home.count
 
 
 @atexit.register
 def _begin_shutdown():
     """From here on returned buffers leak: asking the interpreter for anything would be too late."""
-    atomic_store_long(&lent_leaking, 1)
+    atomic_store_long(&home.leaking, 1)
 
 
 cdef class ReleaseEvent:

@@ -40,6 +40,7 @@ cdef enum:
 cdef Prepared prepare(object data, zmq_msg_t *msg, bint copy, Py_ssize_t threshold, ReleaseEvent event) except *:
     """Make a message of a Python object; the caller closes it if it is not sent."""
     cdef Py_buffer view
+    cdef int rc
     if isinstance(data, Frame):
         _lib.msg_init(msg)
         share_message(msg, <Frame> data)
@@ -60,7 +61,9 @@ cdef Prepared prepare(object data, zmq_msg_t *msg, bint copy, Py_ssize_t thresho
             _lib.msg_init_copy(msg, view.buf, view.len)
         else:
             with nogil:
-                _lib.msg_init_copy(msg, view.buf, view.len)
+                rc = _lib.try_msg_init_copy(msg, view.buf, view.len)
+            if rc < 0:
+                _lib.out_of_memory()
     finally:
         PyBuffer_Release(&view)
     return COPIED

@@ -11,9 +11,14 @@ cdef extern from "atomics.h" nogil:
     void spin_lock(atomic_long_t *lock)
     void spin_unlock(atomic_long_t *lock)
 
-# Of the process, not of one interpreter: a waker is two descriptors and knows no Python object.
-cdef Waker *idle_wakers = NULL
-cdef atomic_long_t idle_lock
+cdef extern from *:
+    """
+    /* Of the process, not of one interpreter: a waker is two descriptors and knows no Python object. */
+    static void *idle_wakers = NULL;
+    static atomic_long_t idle_lock = 0;
+    """
+    void *idle_wakers
+    atomic_long_t idle_lock
 
 
 cdef Waker *waker_get() noexcept:
@@ -21,7 +26,7 @@ cdef Waker *waker_get() noexcept:
     global idle_wakers
     cdef Waker *waker
     spin_lock(&idle_lock)
-    waker = idle_wakers
+    waker = <Waker *> idle_wakers
     if waker != NULL:
         idle_wakers = waker.next
     spin_unlock(&idle_lock)
@@ -43,7 +48,7 @@ cdef void waker_put(Waker *waker) noexcept:
         return
     # never freed: a thread that is closing a socket may still hold the pointer, and a late wake-up does no harm
     spin_lock(&idle_lock)
-    waker.next = idle_wakers
+    waker.next = <Waker *> idle_wakers
     idle_wakers = waker
     spin_unlock(&idle_lock)
 
@@ -54,8 +59,8 @@ def _after_fork_in_child():
     # a thread that is gone may have held it
     spin_unlock(&idle_lock)
     while idle_wakers != NULL:
-        wait_waker_close(&idle_wakers.fds)
-        idle_wakers = idle_wakers.next
+        wait_waker_close(&(<Waker *> idle_wakers).fds)
+        idle_wakers = (<Waker *> idle_wakers).next
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,4 +1,4 @@
-"""Subinterpreters: an import there is refused with what to do instead, and harms nobody."""
+"""Several interpreters in a process: each has sockets of its own, in a context that they may share (CPython 3.12 and later)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,44 @@ import pytest
 
 from helpers import RunChild
 
+pytest.importorskip("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
+
+since_312 = pytest.mark.skipif(sys.version_info < (3, 12), reason="the import is refused before CPython 3.12")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+# CPython 3.12 itself corrupts its memory when a second isolated interpreter imports asyncio
+with_asyncio = pytest.mark.parametrize("kind", ["isolated", "legacy"] if sys.version_info >= (3, 13) else ["legacy"])
+both_kinds = pytest.mark.parametrize("kind", ["isolated", "legacy"])
+
 PRELUDE = """
-import sys
-try:
-    import _interpreters as interpreters
-    def create(): return interpreters.create(kind)
-except ImportError:
-    import _xxsubinterpreters as interpreters
-    def create(): return interpreters.create(isolated=kind == "isolated")
+import gc, os, sys
+import zmq
+from subinterpreters import InThread, create, end, run, run_and_end, wait_until
+from zmq._core.handle import live_sockets
+from zmq._core.release import live_buffers
+
 kind = sys.argv[1]
+
+def unharmed():
+    with zmq.Context() as context, context.socket(zmq.PAIR) as a, context.socket(zmq.PAIR) as b:
+        a.bind("inproc://x")
+        b.connect("inproc://x")
+        a.rcvtimeo = b.rcvtimeo = 5000
+        data = bytearray(100_000)
+        tracker = a.send(data, copy=False, track=True)
+        assert b.recv() == data
+        tracker.wait(5)
+        shared = bytes(data)
+        a.send(shared)
+        assert b.recv() is shared
+    assert live_sockets() == live_buffers() == 0
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the import works")
+@both_kinds
+def test_import_is_refused_with_what_to_do(run_child: RunChild, tmp_path: Path, kind: str) -> None:
+    script = """
 code = f'''
-import sys
-sys.path[:] = {sys.path!r}
 try:
     import zmq
 except ImportError as error:
@@ -30,36 +56,363 @@ else:
 with open({sys.argv[2]!r}, "a") as said:
     print(message, file=said)
 '''
-def run():
-    one = create()
-    failure = interpreters.run_string(one, code)
-    assert failure is None, failure
-    interpreters.destroy(one)
-import zmq
-def unharmed():
-    with zmq.Context() as context, context.socket(zmq.PAIR) as a, context.socket(zmq.PAIR) as b:
-        a.bind("inproc://x"); b.connect("inproc://x")
-        data = bytearray(100_000)
-        tracker = a.send(data, copy=False, track=True)
-        assert b.recv() == data
-        tracker.wait(30)
-"""
-
-pytest.importorskip("_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters")
-
-
-@pytest.mark.parametrize("kind", ["isolated", "legacy"])
-def test_import_is_refused_with_what_to_do(run_child: RunChild, tmp_path: Path, kind: str) -> None:
-    script = (
-        PRELUDE
-        + """
 unharmed()
 for _ in range(8):
-    run()
+    run_and_end(code, kind)
     unharmed()
 said = open(sys.argv[2]).read().splitlines()
 assert len(said) == 8, said
 assert all("ProcessPoolExecutor" in line for line in said), said
 """
-    )
-    run_child(script, kind, str(tmp_path / "said")).ok()
+    run_child(PRELUDE + script, kind, str(tmp_path / "said")).ok()
+
+
+@since_312
+@both_kinds
+def test_each_interpreter_has_a_package_of_its_own(run_child: RunChild, kind: str) -> None:
+    script = """
+code = '''
+import zmq
+assert not hasattr(zmq.Frame, "mark") and zmq.COPY_THRESHOLD == 65536
+zmq.COPY_THRESHOLD = 10
+with zmq.Context() as context, context.socket(zmq.PAIR) as a, context.socket(zmq.PAIR) as b:
+    a.rcvtimeo = b.rcvtimeo = 5000
+    a.bind("inproc://x")
+    b.connect("inproc://x")
+    data = bytearray(100_000)
+    tracker = a.send(data, copy=False, track=True)
+    frame = b.recv(copy=False)
+    assert type(frame) is zmq.Frame and frame.bytes == data
+    assert not tracker.done
+    try:
+        data.append(1)
+    except BufferError:
+        pass
+    else:
+        raise AssertionError("the buffer was not held")
+    del frame
+    tracker.wait(5)
+    data.append(1)
+    assert a.type is zmq.PAIR and a.linger == -1
+'''
+zmq.Frame.mark = "main's"
+for _ in range(4):
+    unharmed()
+    run_and_end(code, kind)
+assert zmq.COPY_THRESHOLD == 65536
+unharmed()
+"""
+    run_child(PRELUDE + script, kind).ok()
+
+
+@since_312
+@both_kinds
+def test_first_in_a_process_is_not_the_main_one(run_child: RunChild, kind: str) -> None:
+    script = """
+import sys
+from subinterpreters import InThread
+for thread in [InThread("import zmq\\nwith zmq.Context() as c, c.socket(zmq.PAIR): pass", sys.argv[1]) for _ in range(8)]:
+    thread.finish()
+assert "zmq" not in sys.modules
+import zmq
+with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
+    socket.bind("inproc://x")
+"""
+    run_child(script, kind).ok()
+
+
+@since_312
+@with_asyncio
+def test_awaited_verbs(run_child: RunChild, kind: str) -> None:
+    script = """
+code = '''
+import asyncio
+import zmq.asyncio
+async def main():
+    with zmq.asyncio.Context() as context, context.socket(zmq.PAIR) as a, context.socket(zmq.PAIR) as b:
+        a.bind("inproc://x")
+        b.connect("inproc://x")
+        for number in range(300):
+            answer = b.recv_multipart()
+            await a.send_multipart([b"%d" % number, b"x" * 50_000])
+            assert await answer == [b"%d" % number, b"x" * 50_000]
+        tracker = await a.send(bytearray(100_000), copy=False, track=True)
+        assert len(await b.recv()) == 100_000
+        await asyncio.wait_for(tracker, 5)
+asyncio.run(asyncio.wait_for(main(), 15))
+'''
+for thread in [InThread(code, kind) for _ in range(3)]:
+    thread.finish()
+unharmed()
+"""
+    run_child(PRELUDE + script, kind).ok()
+
+
+RING = """
+import gc, time
+import zmq
+from zmq._core.handle import live_sockets
+from zmq._core.release import live_buffers
+me, rounds = {me}, {rounds}
+before, after = (me - 1) % 8, (me + 1) % 8
+context = zmq.Context.shadow({address})
+mine, following = context.socket(zmq.PULL), context.socket(zmq.PUSH)
+for socket in mine, following:
+    socket.sndtimeo = socket.rcvtimeo = 15_000
+    socket.sndhwm = socket.rcvhwm = 20
+mine.bind(f"inproc://ring-{{me}}")
+following.connect(f"inproc://ring-{{after}}")
+trackers = []
+for i in range(rounds):
+    data = bytearray([me]) * (50_000 + i)
+    kind = (me + i) % 4
+    if kind == 0:
+        trackers.append(following.send(data, copy=False, track=True))
+    elif kind == 1:
+        following.send(bytes(data))  # lent as well, and copied by the receiver, whose object it is not
+    elif kind == 2:
+        frame = zmq.Frame(data, track=True, copy=False)
+        trackers.append(following.send_multipart([frame, b"second"], copy=False, track=True))
+        del frame
+    else:
+        following.send(memoryview(data), copy=False)
+    del data
+    message = mine.recv_multipart(copy=bool(i % 2))
+    content = message[0] if i % 2 else message[0].buffer
+    assert len(content) == 50_000 + i and content[0] == content[-1] == before, (len(content), content[0])
+    assert len(message) == (2 if (before + i) % 4 == 2 else 1)
+    if i % 16 == 0:
+        context.socket(zmq.PAIR).close()
+    del message, content
+for tracker in trackers:
+    tracker.wait(15)
+"""
+
+CLOSE = """
+mine.close()
+following.close()
+del mine, following, socket, tracker, trackers
+gc.collect()
+deadline = time.monotonic() + 15
+while live_buffers():
+    assert time.monotonic() < deadline, live_buffers()
+    time.sleep(0.005)
+assert live_sockets() == 0
+"""
+
+
+@since_312
+@both_kinds
+@pytest.mark.parametrize("closes", [True, False], ids=["closes", "leaves-open"])
+def test_eight_exchange_zero_copy_frames_over_inproc(run_child: RunChild, kind: str, closes: bool) -> None:
+    script = f"""
+ring, close = {RING!r}, {CLOSE if closes else ""!r}
+with zmq.Context() as context:
+    for _ in range(3):
+        threads = [InThread(ring.format(me=me, rounds=60, address=context.underlying) + close, kind) for me in range(8)]
+        for thread in threads:
+            thread.finish()
+        assert live_sockets() == 0
+unharmed()
+"""
+    run_child(PRELUDE + script, kind, timeout=50).ok()
+
+
+@since_312
+@both_kinds
+def test_frames_outlive_the_interpreter_that_sent_them(run_child: RunChild, kind: str) -> None:
+    script = """
+code = '''
+import zmq
+context = zmq.Context.shadow({address})
+push = context.socket(zmq.PUSH)
+push.connect("inproc://here")
+for i in range(50):
+    push.send(bytearray(b"%d " % i) * 50_000, copy=False)
+    push.send(b"%d " % i * 50_000)
+    push.send(zmq.Frame(memoryview(b"%d " % i * 20), copy=False), copy=False)
+'''
+for _ in range(3):
+    with zmq.Context() as context, context.socket(zmq.PULL) as pull:
+        pull.rcvtimeo = 5000
+        pull.bind("inproc://here")
+        run_and_end(code.format(address=context.underlying), kind)
+        for i in range(50):
+            assert pull.recv(copy=False).bytes == b"%d " % i * 50_000
+            assert pull.recv() == b"%d " % i * 50_000
+            assert pull.recv() == b"%d " % i * 20
+unharmed()
+"""
+    run_child(PRELUDE + script, kind).ok()
+
+
+@since_312
+@linux
+@both_kinds
+def test_what_is_left_open_is_closed_with_its_interpreter(run_child: RunChild, kind: str) -> None:
+    script = """
+code = '''
+import zmq
+context = zmq.Context()
+a, b = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
+a.linger = b.linger = 0
+port = a.bind_to_random_port("tcp://127.0.0.1")
+monitor = b.get_monitor_socket()
+b.connect(f"tcp://127.0.0.1:{port}")
+a.sndtimeo = b.rcvtimeo = 5000
+a.send(bytearray(1_000_000), copy=False)
+frame = b.recv(copy=False)
+view = frame.buffer
+tracker = a.send(bytearray(1_000_000), copy=False, track=True)
+poller = zmq.Poller()
+poller.register(a)
+cycle = [a, b, frame, monitor]
+cycle.append(cycle)
+class Closer:
+    def __init__(self):
+        self.socket = context.socket(zmq.PULL)
+        self.me = self
+    def __del__(self):
+        self.socket.close()
+Closer()
+other = zmq.Context().socket(zmq.REP)
+other.bind("tcp://127.0.0.1:*")
+'''
+def held():
+    return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+
+unharmed()
+# twice: the wakers of the process are kept for the next
+for _ in range(2):
+    run_and_end(code, kind)
+run_and_end("import zmq", kind)
+wait_until(lambda: held()[1] == 1, "libzmq's threads ended")
+before = held()
+for _ in range(4):
+    run_and_end(code, kind)
+wait_until(lambda: held() <= before, f"back to {before}")
+unharmed()
+"""
+    run_child(PRELUDE + script, kind, timeout=40).ok()
+
+
+@since_312
+@both_kinds
+def test_context_ends_while_another_interpreter_uses_it(run_child: RunChild, tmp_path: Path, kind: str) -> None:
+    script = """
+path = sys.argv[2]
+user = '''
+import zmq
+context = zmq.Context.shadow({address})
+pull = context.socket(zmq.PULL)
+with open({path!r}, "w") as file:
+    file.write("in")
+for _ in range(2):
+    try:
+        pull.recv()
+    except zmq.ContextTerminated:
+        pass
+    else:
+        raise AssertionError("received")
+try:
+    context.socket(zmq.PULL)
+except zmq.ContextTerminated:
+    pass
+else:
+    raise AssertionError("made a socket")
+assert not context.closed
+{ending}
+'''
+endings = "pull.close(); context.term(); assert context.closed", "pull.close(); context.destroy()", "pull.close(); del context", ""
+for ending in endings:
+    # its owner terminates it, then its owner ends
+    for owner in None, create(kind):
+        os.path.exists(path) and os.unlink(path)
+        if owner is None:
+            context = zmq.Context()
+            address = context.underlying
+        else:
+            run(owner, f'''
+import zmq
+context = zmq.Context()
+socket = context.socket(zmq.PUSH)
+with open({path + "-address"!r}, "w") as file:
+    file.write(str(context.underlying))
+''')
+            address = int(open(path + "-address").read())
+        thread = InThread(user.format(address=address, path=path, ending=ending), kind)
+        wait_until(lambda: os.path.exists(path), "the other one waits")
+        if owner is None:
+            context.term()
+        else:
+            end(owner)
+        thread.finish()
+unharmed()
+"""
+    run_child(PRELUDE + script, kind, str(tmp_path / "in"), timeout=40).ok()
+
+
+@since_312
+@both_kinds
+def test_socket_of_another_interpreter_is_refused(run_child: RunChild, kind: str) -> None:
+    script = """
+code = '''
+import zmq
+try:
+    zmq.Socket.shadow({address})
+except zmq.error.ThreadError as error:
+    assert "another interpreter" in str(error), error
+else:
+    raise AssertionError("two interpreters in one socket")
+'''
+with zmq.Context() as context, context.socket(zmq.PAIR) as socket:
+    run_and_end(code.format(address=socket.underlying), kind)
+    assert zmq.Socket.shadow(socket.underlying).type == zmq.PAIR
+unharmed()
+"""
+    run_child(PRELUDE + script, kind).ok()
+
+
+@since_312
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork")
+@both_kinds
+def test_fork_after_the_others_have_ended(run_child: RunChild, kind: str) -> None:
+    """While one lives, os.fork() ends CPython's child before any code of ours runs: 3.12 hangs, 3.13 aborts."""
+    script = """
+code = '''
+import zmq
+context = zmq.Context.shadow({address})
+socket = context.socket(zmq.PUSH)
+socket.connect("inproc://here")
+socket.send(bytearray(100_000), copy=False)
+'''
+import warnings
+with zmq.Context() as context, context.socket(zmq.PULL) as pull:
+    pull.bind("inproc://here")
+    for _ in range(3):
+        run_and_end(code.format(address=context.underlying), kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # libzmq's threads do not count, but Python cannot know
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            try:
+                pull.recv()
+            except zmq.error.ForkedError:
+                with zmq.Context() as own, own.socket(zmq.PAIR) as a, own.socket(zmq.PAIR) as b:
+                    a.bind("inproc://x")
+                    b.connect("inproc://x")
+                    tracker = a.send(bytearray(100_000), copy=False, track=True)
+                    assert len(b.recv()) == 100_000
+                    tracker.wait(5)
+                status = 0
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    pull.rcvtimeo = 5000
+    for _ in range(3):
+        assert len(pull.recv(copy=False)) == 100_000
+unharmed()
+"""
+    run_child(PRELUDE + script, kind).ok()

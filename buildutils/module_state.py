@@ -15,6 +15,7 @@ _LOOK_UP = """\
 _ADD = "__Pyx_State_AddModule(__pyx_t_1, &__pyx_moduledef)"
 _REMOVE = "__Pyx_State_RemoveModule(&__pyx_moduledef)"
 _SUPPORT = "{Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},"
+_AGAIN = "    if (__pyx_m) {\n    #if CYTHON_USE_MODULE_STATE\n        PyErr_Format(PyExc_ImportError,\n"
 _SIZE = "      sizeof(__pyx_mstatetype), /* m_size */\n"
 _SLOTS = """\
     #if CYTHON_USE_MODULE_STATE
@@ -63,6 +64,8 @@ def _with_states(text: str) -> str:
         _ADD: "module_state_add(__pyx_t_1)",
         _REMOVE: "module_state_remove()",
         _SUPPORT: "{Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},",
+        # whoever empties sys.modules and imports again gets the module that is there, as in other builds
+        _AGAIN: _AGAIN.replace("#if CYTHON_USE_MODULE_STATE", "#if 0"),
         _SIZE: "      0, /* m_size */\n",
         _SLOTS: "    #if CYTHON_USE_MODULE_STATE\n      NULL, /* m_traverse */\n      NULL, /* m_clear */\n",
         **{start: "#if 0\n" + start.partition("\n")[2] for start in _UNUSED},

@@ -149,6 +149,22 @@ def test_import_emits_no_warning(run_child: RunChild) -> None:
     run_child("import zmq", options=["-W", "error"]).ok()
 
 
+def test_import_once_more_after_sys_modules_was_emptied(run_child: RunChild) -> None:
+    run_child(
+        """
+        import sys, zmq
+        for name in [name for name in sys.modules if name.partition(".")[0] == "zmq"]:
+            del sys.modules[name]
+        import zmq
+        with zmq.Context() as context, context.socket(zmq.PAIR) as a, context.socket(zmq.PAIR) as b:
+            a.bind("inproc://x")
+            b.connect("inproc://x")
+            a.send(b"x")
+            assert type(b.recv(copy=False)) is zmq.Frame
+        """
+    ).ok()
+
+
 def test_old_module_names_lead_to_the_same_classes() -> None:
     assert zmq.sugar.socket.Socket is zmq.Socket
     assert zmq.sugar.context.Context is zmq.Context

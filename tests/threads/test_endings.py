@@ -258,6 +258,31 @@ assert context.closed
     run_child(script).ok()
 
 
+@pytest.mark.parametrize("failing", ["context.get(12345)", "context.set(12345, 1)", "context.socket(12345)"])
+def test_term_by_the_code_that_runs_while_an_error_is_made(run_child: RunChild, failing: str) -> None:
+    """term() waits for others' calls on the context; a handler or a finaliser within one must not wait for itself."""
+    run_child(
+        PRELUDE
+        + f"""
+def terminate(frame, event, argument):
+    # as a signal handler could, in the exception's Python code
+    if event == "call" and "error" in frame.f_code.co_filename:
+        sys.setprofile(None)
+        context.term()
+sys.setprofile(terminate)
+try:
+    {failing}
+except zmq.ZMQError as error:
+    assert error.errno == zmq.EINVAL
+else:
+    raise AssertionError("no error")
+finally:
+    sys.setprofile(None)
+assert context.closed
+"""
+    ).ok()
+
+
 def test_destroy_with_a_timeout_ends_in_time(run_child: RunChild) -> None:
     script = (
         PRELUDE

@@ -52,7 +52,7 @@ cdef Py_ssize_t take_into(zmq_msg_t *msg, void *to, size_t room) noexcept
 cdef int try_send_bytes(void *socket, PyObject **parts, Py_ssize_t count, int flags, Py_ssize_t *sent) noexcept nogil
 
 # sockets
-cdef void *socket_new(void *context, int type) except NULL
+cdef int try_socket_new(void *context, int type, void **socket) noexcept nogil
 cdef int socket_close(void *socket) noexcept nogil
 cdef int try_getsockopt(void *socket, int option, void *value, size_t *size) noexcept nogil
 cdef int try_setsockopt(void *socket, int option, const void *value, size_t size) noexcept nogil
@@ -78,8 +78,8 @@ cdef void *context_term_start(void *context) except NULL
 cdef bint context_term_wait(void *job, int64_t timeout_ns) noexcept
 cdef int context_term_result(void *job) noexcept
 cdef void context_term_forget(void *job) noexcept
-cdef int context_set(void *context, int option, int value) except -1
-cdef int context_get(void *context, int option) except? -1
+cdef int try_context_set(void *context, int option, int value) noexcept nogil
+cdef int try_context_get(void *context, int option, int *value) noexcept nogil
 
 # curve
 cdef int curve_keypair(char *public_key, char *secret_key) except -1

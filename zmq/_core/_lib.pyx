@@ -432,12 +432,9 @@ cdef void _copy_out(void *to, zmq_msg_t *msg, size_t size) noexcept:
 
 # ---------------------------------------------------------------- sockets
 
-cdef void *socket_new(void *context, int type) except NULL:
-    cdef void *socket = z.zmq_socket(context, type)
-    if socket == NULL:
-        _failed()
-        return NULL
-    return socket
+cdef int try_socket_new(void *context, int type, void **socket) noexcept nogil:
+    socket[0] = z.zmq_socket(context, type)
+    return 0 if socket[0] != NULL else -z.zmq_errno()
 
 
 cdef int socket_close(void *socket) noexcept nogil:
@@ -600,17 +597,18 @@ cdef void context_term_forget(void *job) noexcept:
     term_job_unref(job)
 
 
-cdef int context_set(void *context, int option, int value) except -1:
-    if z.zmq_ctx_set(context, option, value) != 0:
-        return _failed()
+cdef int try_context_set(void *context, int option, int value) noexcept nogil:
+    return _tried(z.zmq_ctx_set(context, option, value))
+
+
+cdef int try_context_get(void *context, int option, int *value) noexcept nogil:
+    cdef int error
+    value[0] = z.zmq_ctx_get(context, option)
+    if value[0] == -1:
+        error = z.zmq_errno()
+        if error == EINVAL or error == EFAULT:
+            return -error
     return 0
-
-
-cdef int context_get(void *context, int option) except? -1:
-    cdef int value = z.zmq_ctx_get(context, option)
-    if value == -1 and z.zmq_errno() in (EINVAL, EFAULT):
-        return _failed()
-    return value
 
 
 # ---------------------------------------------------------------- curve

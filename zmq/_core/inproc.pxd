@@ -2,7 +2,7 @@
 
 from .handle cimport SocketHandle
 
-cdef bint REPAIRED
+cdef bint repaired() noexcept
 
 cdef int before_connect(SocketHandle handle, bytes address) except -1
 cdef int before_bind(SocketHandle handle, bytes address) except -1

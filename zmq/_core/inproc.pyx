@@ -11,7 +11,7 @@ are left to libzmq, which has RESERVED_SOCKETS places for them.
 from _weakref import ref
 
 from . cimport _lib
-from .handle cimport ContextHandle, SocketHandle, atomic_swap_ptr, enter, leave, monitored_at
+from .handle cimport ContextHandle, SocketHandle, atomic_swap_ptr, enter, enter_context, leave, monitored_at
 from .life cimport context_enter, context_leave, need_descriptors, socket_new
 from .libzmq cimport (
     ENOTSUP, ZMQ_CONFLATE, ZMQ_DEALER, ZMQ_PAIR, ZMQ_PUB, ZMQ_PULL, ZMQ_PUSH, ZMQ_REP, ZMQ_ROUTER, ZMQ_SUB,
@@ -19,7 +19,12 @@ from .libzmq cimport (
 
 from ._lib import build_info, zmq_version_info
 
-cdef bint REPAIRED = {"05-term-places.patch", "06-pending-inproc.patch"} <= set(build_info()["patches"].split())
+cdef bint _REPAIRED = {"05-term-places.patch", "06-pending-inproc.patch"} <= set(build_info()["patches"].split())
+
+
+cdef bint repaired() noexcept:
+    """Whether libzmq needs nothing of what follows."""
+    return _REPAIRED
 
 
 class _Binder(ref):
@@ -47,12 +52,13 @@ cdef int before_connect(SocketHandle handle, bytes address) except -1:
         return 0
     if _conflates(handle):
         return _refuse(address, "a conflating socket can connect only after another has bound the address")
+    if context.taker == NULL:
+        _make_taker(context)
+    waiting = context.waiting.get(address, 0) + (handle.type in (ZMQ_ROUTER, ZMQ_REP))
     # term() waits until this is done, or it is too late for connecting
     context_enter(context)
     try:
-        if context.taker == NULL:
-            _make_taker(context)
-        context.waiting[address] = context.waiting.get(address, 0) + (handle.type in (ZMQ_ROUTER, ZMQ_REP))
+        context.waiting[address] = waiting
     finally:
         context_leave(context)
     return 0
@@ -78,12 +84,17 @@ cdef bint _conflates(SocketHandle handle) except -1:
 
 
 cdef int _make_taker(ContextHandle context) except -1:
-    cdef void *other
+    cdef void *taker
     need_descriptors(1)
-    # of a type that keeps every peer; without the GIL another thread may have made one
-    other = atomic_swap_ptr(&context.taker, socket_new(context, ZMQ_PULL))
-    if other != NULL:
-        _lib.socket_close(other)
+    # of a type that keeps every peer
+    taker = socket_new(context, ZMQ_PULL)
+    if enter_context(context) != NULL:
+        # without the GIL another thread may have made one
+        taker = atomic_swap_ptr(&context.taker, taker)
+        context_leave(context)
+    # or term() has begun, which closes the other one
+    if taker != NULL:
+        _lib.socket_close(taker)
     return 0
 
 

@@ -92,13 +92,12 @@ cdef void *socket_new(ContextHandle context, int type) except NULL:
     """A libzmq socket that no handle stands for yet, and that takes any place there is."""
     cdef void *ptr = NULL
     cdef int64_t deadline = 0
-    while ptr == NULL:
-        try:
-            ptr = _socket_in(context, type)
-        except Exception as error:
-            if getattr(error, "errno", None) != EMFILE:
-                raise
-            wait_for_place(context, &deadline)
+    cdef int rc = _try_socket(context, type, &ptr)
+    while rc == -EMFILE:
+        wait_for_place(context, &deadline)
+        rc = _try_socket(context, type, &ptr)
+    if rc < 0:
+        _lib.fail(-rc)
     return ptr
 
 
@@ -131,12 +130,10 @@ cdef int _before_the_first_socket(ContextHandle context) except -1:
     return 0
 
 
-cdef void *_socket_in(ContextHandle context, int type) except NULL:
-    cdef void *ptr = context_enter(context)
-    try:
-        return _lib.socket_new(ptr, type)
-    finally:
-        context_leave(context)
+cdef int _try_socket(ContextHandle context, int type, void **socket) except? -1:
+    cdef int rc = _lib.try_socket_new(context_enter(context), type, socket)
+    context_leave(context)
+    return rc
 
 
 cdef int too_many_sockets(ContextHandle context) except -1:
@@ -245,9 +242,10 @@ cdef void *_take_out(SocketHandle handle) except? NULL:
 
 # ---------------------------------------------------------------- contexts
 
-cdef ContextHandle _context_handle(void *ptr):
+cdef ContextHandle _context_handle(void *ptr, bint foreign):
     cdef ContextHandle handle = ContextHandle.__new__(ContextHandle)
     handle.ptr = ptr
+    handle.foreign = foreign
     handle.lock = RLock()
     if HANDLE_PER_CALL:
         handle.myself = ref(handle)
@@ -263,26 +261,26 @@ cdef ContextHandle closed_context():
 
 
 cdef ContextHandle context_open():
-    return _context_handle(_lib.context_new())
+    return _context_handle(_lib.context_new(), False)
 
 
 cdef ContextHandle context_adopt(size_t address):
     """The handle of an address: the one that exists, or a new one for a context made by other code."""
     cdef ContextHandle handle = find_context(<void *> address)
+    cdef int value
     if handle is not None:
         return handle
     _check_readable(address, CONTEXT_BYTES, "context")
-    try:
-        _lib.context_get(<void *> address, ZMQ_IO_THREADS)
-    except Exception:
+    if _lib.try_context_get(<void *> address, ZMQ_IO_THREADS, &value) < 0:
         _lib.fail_with(EFAULT, f"no context at address 0x{address:x}: it was terminated, or is something else")
-    handle = _context_handle(<void *> address)
-    handle.foreign = True
-    return handle
+    return _context_handle(<void *> address, True)
 
 
 cdef void *context_enter(ContextHandle handle) except NULL:
-    """The libzmq context until context_leave(), or the exception that says why it cannot be used."""
+    """The libzmq context until context_leave(), or the exception that says why it cannot be used.
+
+    Between the two no Python code may run: whoever ends the context waits for it, maybe in that very code.
+    """
     cdef void *ptr
     if handle.forked:
         raise ForkedError("context was made before a fork, in the parent process: make a new Context in the child")
@@ -301,19 +299,16 @@ cdef void context_leave(ContextHandle handle) noexcept:
 
 
 cdef int context_get(ContextHandle handle, int option) except? -1:
-    cdef void *ptr = context_enter(handle)
-    try:
-        return _lib.context_get(ptr, option)
-    finally:
-        context_leave(handle)
+    cdef int value
+    cdef int rc = _lib.try_context_get(context_enter(handle), option, &value)
+    context_leave(handle)
+    return value if rc == 0 else _lib.fail(-rc)
 
 
 cdef int context_set(ContextHandle handle, int option, int value) except -1:
-    cdef void *ptr = context_enter(handle)
-    try:
-        return _lib.context_set(ptr, option, value)
-    finally:
-        context_leave(handle)
+    cdef int rc = _lib.try_context_set(context_enter(handle), option, value)
+    context_leave(handle)
+    return 0 if rc == 0 else _lib.fail(-rc)
 
 
 cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1:
@@ -392,9 +387,12 @@ def _close_all():
     for item in open_handles():
         if isinstance(item, SocketHandle):
             handle = item
-            if not handle.foreign:
-                # its event loop has ended
-                take_watcher(handle)
+            # its event loop has ended
+            take_watcher(handle)
+            if handle.foreign:
+                # others may shadow it from now on
+                give_up_address(handle)
+            else:
                 socket_shut(handle, KEEP_LINGER)
         elif isinstance(item, ContextHandle) and not (<ContextHandle> item).foreign:
             abandon_context(item)

@@ -101,13 +101,13 @@ cdef int call_endpoint(SocketHandle handle, endpoint_call call, object address) 
         PyErr_CheckSignals()
     if rc < 0:
         return endpoint_failed(-rc, name)
-    if is_inproc and call is _lib.try_bind and not inproc.REPAIRED:
+    if is_inproc and call is _lib.try_bind and not inproc.repaired():
         inproc.after_bind(handle, name)
     return 0
 
 
 cdef int before_inproc(SocketHandle handle, endpoint_call call, bytes name) except -1:
-    if inproc.REPAIRED:
+    if inproc.repaired():
         return 0
     if call is _lib.try_connect:
         return inproc.before_connect(handle, name)
@@ -311,7 +311,7 @@ cdef class Socket(OptionHolder):
         if rc < 0:
             _lib.fail(-rc)
         monitor_begun(handle, name)
-        if name is not None and not inproc.REPAIRED:
+        if name is not None and not inproc.repaired():
             inproc.forget(handle, name)
 
     def join(self, group):

@@ -419,3 +419,65 @@ with zmq.Context() as context, context.socket(zmq.PULL) as pull:
 unharmed()
 """
     run_child(PRELUDE + script, kind).ok()
+
+
+@since_312
+@both_kinds
+@pytest.mark.parametrize("frame", ["kept", "gone"])
+def test_process_ends_while_an_interpreter_lives(run_child: RunChild, kind: str, frame: str) -> None:
+    script = """
+code = '''
+import zmq
+context = zmq.Context.shadow({address})
+push = context.socket(zmq.PUSH)
+push.connect("inproc://here")
+push.send(bytearray(1_000_000), copy=False)
+own = zmq.Context()
+other = own.socket(zmq.PUSH)
+other.linger = 0
+other.bind("tcp://127.0.0.1:*")
+'''
+context = zmq.Context()
+pull = context.socket(zmq.PULL)
+pull.rcvtimeo = 5000
+pull.bind("inproc://here")
+interpreter = create(kind)
+run(interpreter, code.format(address=context.underlying))
+frame = pull.recv(copy=False)
+assert len(frame) == 1_000_000
+if sys.argv[2] == "gone":
+    del frame
+"""
+    run_child(PRELUDE + script, kind, frame, options=["-W", "ignore::ResourceWarning"]).ok()
+
+
+@since_312
+@both_kinds
+def test_foreign_socket_is_free_once_its_interpreter_has_ended(run_child: RunChild, kind: str) -> None:
+    script = """
+import ctypes
+from zmq._core.capi import __pyx_capi__
+capsule = __pyx_capi__["zmq_socket"]
+api = ctypes.pythonapi
+api.PyCapsule_GetName.restype, api.PyCapsule_GetName.argtypes = ctypes.c_char_p, [ctypes.py_object]
+api.PyCapsule_GetPointer.restype, api.PyCapsule_GetPointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+function = api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))
+zmq_socket = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)(function)
+with zmq.Context() as context:
+    address = zmq_socket(context.underlying, zmq.PAIR)
+    for _ in range(3):
+        interpreter = create(kind)
+        run(interpreter, f"import sys, zmq; socket = sys.kept = zmq.Socket.shadow({address}); assert socket.type == zmq.PAIR")
+        try:
+            zmq.Socket.shadow(address)
+        except zmq.error.ThreadError:
+            pass
+        else:
+            raise AssertionError("two interpreters in one socket")
+        end(interpreter)
+    socket = zmq.Socket.shadow(address)
+    assert socket.type == zmq.PAIR
+    socket.close()
+unharmed()
+"""
+    run_child(PRELUDE + script, kind).ok()

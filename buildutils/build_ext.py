@@ -58,11 +58,9 @@ class build_ext(_build_ext):  # noqa: N801  # setuptools' command name
         self._work = ROOT / "build" / f"ext-{sysconfig.get_platform()}-{_python_tag()}-{mode}"
         with locked(ROOT / "build" / "lock"):
             cythonized = self._cythonize(config)
-            states = give_states([ROOT / ext.sources[0] for ext in cythonized])
-            if not states:
-                say("this Cython's modules cannot be imported in subinterpreters: see docs/building.md")
+            give_states([ROOT / ext.sources[0] for ext in cythonized])
             for ext in cythonized:
-                apply_flags(ext, config, library, runtime, self._work, states)
+                apply_flags(ext, config, library, runtime, self._work)
             with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
                 compiled = list(pool.map(self._build_one, cythonized))
         say(f"compiled {sum(compiled)} of {len(compiled)} modules ({library.origin} libzmq)")

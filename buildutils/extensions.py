@@ -66,12 +66,12 @@ def macros(config: BuildConfig, library: Library, name: str) -> list[tuple[str, 
     return result
 
 
-def apply_flags(ext: Extension, config: BuildConfig, library: Library, runtime: tuple[str, ...], work: Path, states: bool) -> None:
+def apply_flags(ext: Extension, config: BuildConfig, library: Library, runtime: tuple[str, ...], work: Path) -> None:
     """Fill in what compiling and linking one module takes."""
     linked = ext.name == LINKED
     ext.include_dirs = [str(CORE), *library.include_dirs]
     ext.define_macros = macros(config, library, ext.name)
-    if states and sys.implementation.name == "cpython" and sys.version_info >= (3, 12):
+    if sys.implementation.name == "cpython" and sys.version_info >= (3, 12):
         ext.define_macros += [("CYTHON_USE_MODULE_STATE", "1"), ("CYTHON_USE_TYPE_SPECS", "1")]
         ext.depends = [*ext.depends, str(CORE / "module_state.h")]
     if sys.platform == "win32":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from .config import BuildError
+
 MARK = "/* one state for each interpreter: buildutils/module_state.py */\n"
 
 _LOOK_UP = """\
@@ -28,12 +30,16 @@ _UNUSED = (
     "#if CYTHON_PEP489_MULTI_PHASE_INIT && CYTHON_USE_MODULE_STATE\n#include <stdlib.h>\n",
     "#if CYTHON_PEP489_MULTI_PHASE_INIT && CYTHON_USE_MODULE_STATE\n#ifndef CYTHON_MODULE_STATE_LOOKUP_THREAD_SAFE\n",
 )
-_GLOBALS = re.compile(r"(?:^static .*\b__pyx_v_\w+(?:\[\w+\])?(?: = 0)?;\n)+", re.M)
-_GLOBAL = re.compile(r"^static (.*\b)(__pyx_v_\w+)(\[\w+\])?(?: = 0)?;\n", re.M)
+# the variables of a module, and the builtins that it has looked up
+_DECLARED = r"^static ([^(=;\n]*(?:\(\*)?)\b(__pyx_(?:v|builtin)_\w+)([^=;\n]*)(?: = 0)?;\n"
+_GLOBAL = re.compile(_DECLARED, re.M)
+_GLOBALS = re.compile(f"(?:{_DECLARED})+", re.M)
+# the same, however they are declared, and those of other modules
+_STATIC = re.compile(r"^static [^(=;\n]*(?:\(\*)?\b(__pyx_(?:vp?|builtin)_\w+)", re.M)
 
 
-def give_states(sources: list[Path]) -> bool:
-    """Change the translated modules; False: another Cython made them, and they are left as they are.
+def give_states(sources: list[Path]) -> None:
+    """Change the translated modules, all or none; a BuildError when they are not what is expected, because another Cython made them.
 
     Changed modules, too, are the ordinary ones as long as CYTHON_USE_MODULE_STATE is not defined.
     """
@@ -41,26 +47,19 @@ def give_states(sources: list[Path]) -> bool:
     for source in sources:
         text = source.read_text("utf-8")
         if MARK not in text:
-            text = _with_states(text)
-            if MARK not in text:
-                return False
-            changed[source] = text
+            changed[source] = _with_states(text, source.name)
     for source, text in changed.items():
         partial = source.with_name(source.name + ".partial")
         partial.write_text(text, "utf-8")
         partial.replace(source)
-    return True
 
 
-def _with_states(text: str) -> str:
-    """The changed text, or the same one where it is not what is expected."""
-    members, macros = [], []
-    for type_, name, size in _GLOBAL.findall(text):
-        members.append(f"    {type_}{name}{size};\n")
-        macros.append(f"#define {name} (module_state_here()->globals.{name})\n")
-    declared = "typedef struct {\n" + "".join(members or ["    char none;\n"]) + "} module_globals;\n"
+def _with_states(text: str, name: str) -> str:
+    variables = {variable: f"    {before}{variable}{after};\n" for before, variable, after in _GLOBAL.findall(text)}
+    declared = "typedef struct {\n" + "".join(variables.values() or ["    char none;\n"]) + "} module_globals;\n"
+    macros = "".join(f"#define {variable} (module_state_here()->globals.{variable})\n" for variable in variables)
     changes = {
-        _LOOK_UP: MARK + declared + '#include "module_state.h"\n' + "".join(macros),
+        _LOOK_UP: MARK + declared + '#include "module_state.h"\n' + macros,
         _ADD: "module_state_add(__pyx_t_1)",
         _REMOVE: "module_state_remove()",
         _SUPPORT: "{Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},",
@@ -70,8 +69,22 @@ def _with_states(text: str) -> str:
         _SLOTS: "    #if CYTHON_USE_MODULE_STATE\n      NULL, /* m_traverse */\n      NULL, /* m_clear */\n",
         **{start: "#if 0\n" + start.partition("\n")[2] for start in _UNUSED},
     }
-    if any(text.count(old) != 1 for old in changes):
-        return text
+    for old in changes:
+        if text.count(old) != 1:
+            raise _unexpected(name, f"{text.count(old)} times, not once, the text {old.strip().splitlines()[-1].strip()!r}")
+    shared = set(_STATIC.findall(text)) - set(variables)
+    if shared:
+        raise _unexpected(name, f"variables that all interpreters would share: {', '.join(sorted(shared))}")
     for old, new in changes.items():
         text = text.replace(old, new)
     return _GLOBALS.sub(lambda found: f"#if !CYTHON_USE_MODULE_STATE\n{found[0]}#endif\n", text)
+
+
+def _unexpected(name: str, what: str) -> BuildError:
+    from Cython.Shadow import __version__ as cython_version
+
+    return BuildError(
+        f"{name}, which Cython {cython_version} made, has {what}. zmq's modules need the Cython that pyproject.toml requires, because "
+        "the build gives them a state for each interpreter (buildutils/module_state.py): install that one, or let pip (without "
+        "--no-build-isolation) do so"
+    )

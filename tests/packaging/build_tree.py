@@ -44,7 +44,8 @@ def make_small_tree(tree: Path) -> Path:
         "def story():\n"
         '    return ZMQ_BUILD_ORIGIN.decode(), ZMQ_BUILD_FLAGS.decode(), bool(zmq_has(b"curve"))\n'
     )
-    shutil.copy(ROOT / "zmq" / "_core" / "abi.h", core)
+    for name in ("abi.h", "atomics.h", "module_state.h"):
+        shutil.copy(ROOT / "zmq" / "_core" / name, core)
     (core / "number.h").write_text("#define NUMBER 1\n")
     (core / "above.pyx").write_text(
         "from zmq._core._lib cimport major\n"

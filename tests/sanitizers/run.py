@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 NEEDED = [
-    *("setuptools>=77", "cython>=3.1", "pytest>=8", "pytest-timeout", "hypothesis", "psutil", "numpy"),
+    *("setuptools>=77", "cython==3.3.1", "pytest>=8", "pytest-timeout", "hypothesis", "psutil", "numpy"),
     *("anyio[trio]", "tornado", "gevent", "cffi"),
 ]
 

@@ -226,6 +226,7 @@ code = '''
 import zmq
 context = zmq.Context.shadow({address})
 push = context.socket(zmq.PUSH)
+assert context.get(zmq.MAX_SOCKETS) == {limit}
 push.connect("inproc://here")
 for i in range(50):
     push.send(bytearray(b"%d " % i) * 50_000, copy=False)
@@ -236,7 +237,7 @@ for _ in range(3):
     with zmq.Context() as context, context.socket(zmq.PULL) as pull:
         pull.rcvtimeo = 5000
         pull.bind("inproc://here")
-        run_and_end(code.format(address=context.underlying), kind)
+        run_and_end(code.format(address=context.underlying, limit=context.get(zmq.MAX_SOCKETS)), kind)
         for i in range(50):
             assert pull.recv(copy=False).bytes == b"%d " % i * 50_000
             assert pull.recv() == b"%d " % i * 50_000

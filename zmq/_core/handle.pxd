@@ -116,6 +116,7 @@ cdef void *enter_context(ContextHandle handle) noexcept
 cdef void leave_context(ContextHandle handle) noexcept
 cdef bint end_context(ContextHandle handle) noexcept
 cdef bint context_used(ContextHandle handle) noexcept
+cdef bint limit_context(ContextHandle handle, int *limit) noexcept
 cdef void abandon_context(ContextHandle handle) noexcept
 cdef bint in_main_interpreter() noexcept
 

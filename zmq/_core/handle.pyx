@@ -44,6 +44,7 @@ cdef extern from "shared.h":
     bint shared_context_end(void *context)
     bint shared_context_used(void *context)
     bint shared_context_alive(void *context)
+    bint shared_context_limit(void *context, int *limit)
     void shared_forget_all()
 
 cdef bint shutdown_begun = False
@@ -269,6 +270,11 @@ cdef bint end_context(ContextHandle handle) noexcept:
 
 cdef bint context_used(ContextHandle handle) noexcept:
     return shared_context_used(handle.shared)
+
+
+cdef bint limit_context(ContextHandle handle, int *limit) noexcept:
+    """Whether nobody else has said the limit of sockets; otherwise learn it."""
+    return shared_context_limit(handle.shared, limit)
 
 
 cdef void abandon_context(ContextHandle handle) noexcept:

@@ -16,8 +16,8 @@ from . cimport _lib
 from .handle cimport (
     HANDLE_PER_CALL, ContextHandle, SocketHandle, abandon_context, atomic_load_long, atomic_store_long, atomic_swap_ptr,
     bind_waiting, context_used, end_context, end_monitor, end_monitored, enter_context, find_context, find_socket,
-    give_up_address, in_main_interpreter, leave_context, open_handles, register_context, register_socket, socket_elsewhere,
-    take_watcher, tell_watcher, unregister_socket,
+    give_up_address, in_main_interpreter, leave_context, limit_context, open_handles, register_context, register_socket,
+    socket_elsewhere, take_watcher, tell_watcher, unregister_socket,
 )
 from .libzmq cimport (
     ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_SOCKET_LIMIT, ZMQ_TYPE, fd_t,
@@ -116,17 +116,18 @@ cdef int wait_for_place(ContextHandle context, int64_t *deadline) except -1:
 
 cdef int _before_the_first_socket(ContextHandle context) except -1:
     """See that libzmq can start its threads, and give it more places than the user may take."""
-    cdef int limit, reserved
+    cdef int limit
     # two for each thread (I/O, reaper), one for the socket
     need_descriptors(3 + 2 * min(6, context_get(context, ZMQ_IO_THREADS)))
     limit = context_get(context, ZMQ_MAX_SOCKETS)
-    reserved = min(limit + RESERVED_SOCKETS, context_get(context, ZMQ_SOCKET_LIMIT))
     with critical_section(context):
         if context.started:
             return 0
         context.started = True
+        first = limit_context(context, &limit)
         context.limit = limit
-        context_set(context, ZMQ_MAX_SOCKETS, reserved)
+        if first:
+            context_set(context, ZMQ_MAX_SOCKETS, min(limit + RESERVED_SOCKETS, context_get(context, ZMQ_SOCKET_LIMIT)))
     return 0
 
 

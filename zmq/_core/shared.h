@@ -77,6 +77,7 @@ typedef struct shared_context {
     void *address;            /* NULL: somebody terminates it, or has */
     long references;          /* handles, of whatever interpreter */
     atomic_long_t users;      /* calls on it, none of which waits */
+    int limit;                /* of sockets, as the user knows it; 0: nobody has made one yet */
 } shared_context;
 
 static shared_context *shared_contexts = NULL;
@@ -97,6 +98,7 @@ static void *shared_context_new(void *address)
         context->address = address;
         context->references = 0;
         context->users = 0;
+        context->limit = 0;
         context->next = shared_contexts;
         shared_contexts = context;
     }
@@ -149,6 +151,20 @@ static int shared_context_alive(void *argument)
 }
 
 static int shared_context_used(void *argument) { return atomic_load_long(&((shared_context *) argument)->users) > 0; }
+
+/* Whether the caller is the first who says the limit; otherwise it learns what that was. */
+static int shared_context_limit(void *argument, int *limit)
+{
+    shared_context *context = (shared_context *) argument;
+    int first;
+    spin_lock(&shared_lock);
+    first = context->limit == 0;
+    if (first)
+        context->limit = *limit;
+    *limit = context->limit;
+    spin_unlock(&shared_lock);
+    return first;
+}
 
 /* In a forked child: an interpreter that did not come along may have been about to change something. */
 static void shared_forget_all(void)

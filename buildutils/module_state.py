@@ -39,7 +39,7 @@ _STATIC = re.compile(r"^static [^(=;\n]*(?:\(\*)?\b(__pyx_(?:vp?|builtin)_\w+)",
 
 
 def give_states(sources: list[Path]) -> None:
-    """Change the translated modules, all or none; a BuildError when they are not what is expected, because another Cython made them.
+    """Change the translated modules, all or none; a BuildError when they are not what is expected: another Cython made them.
 
     Changed modules, too, are the ordinary ones as long as CYTHON_USE_MODULE_STATE is not defined.
     """
@@ -84,7 +84,7 @@ def _unexpected(name: str, what: str) -> BuildError:
     from Cython.Shadow import __version__ as cython_version
 
     return BuildError(
-        f"{name}, which Cython {cython_version} made, has {what}. zmq's modules need the Cython that pyproject.toml requires, because "
-        "the build gives them a state for each interpreter (buildutils/module_state.py): install that one, or let pip (without "
-        "--no-build-isolation) do so"
+        f"{name}, which Cython {cython_version} made, has {what}. zmq's modules need the Cython that pyproject.toml requires, "
+        "because the build gives them a state for each interpreter (buildutils/module_state.py): install that one, or let pip "
+        "(without --no-build-isolation) do so"
     )

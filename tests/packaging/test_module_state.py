@@ -62,7 +62,7 @@ def test_text_of_another_cython_ends_the_build(translated: Path, tmp_path: Path,
     other = tmp_path / "other.c"
     other.write_text(text.replace(old, new), "utf-8")
     before = other.read_text("utf-8")
-    with pytest.raises(BuildError, match="pyproject.toml requires") as caught:
+    with pytest.raises(BuildError, match=r"pyproject\.toml requires") as caught:
         give_states([translated, other])
     assert said in str(caught.value)
     assert (translated.read_text("utf-8"), other.read_text("utf-8")) == (text, before)

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .config import BuildError
@@ -166,7 +166,9 @@ def codename(path: Path = Path("/etc/os-release")) -> str:
 class PrivateApt:
     """apt-get working in a directory of its own; the package lists are read at the first use."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, suite: str = "") -> None:
+        # another suite than the machine's own, from the same servers and with the same keys
+        self._suite = suite
         self._work = work
         self._ready = False
         self._update_complaints: list[str] = []
@@ -198,6 +200,9 @@ class PrivateApt:
         entries = distribution_entries(configured_entries(), codename())
         if not entries:
             raise BuildError("the machine's apt sources name no suite of its own distribution")
+        if self._suite:
+            first = next((entry for entry in entries if codename() in entry.suites), entries[0])
+            entries = [replace(first, suites=(self._suite,))]
         for name in ("lists/partial", "archives/partial", "state", "log"):
             (self._work / name).mkdir(parents=True, exist_ok=True)
         (self._work / "own.sources").write_text(as_sources(entries))

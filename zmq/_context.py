@@ -100,7 +100,7 @@ class Context(_Context, _Options, Generic[_S]):
         self.sockopts = {}
         self._sockets = WeakSet()
 
-    def __del__(self) -> None:
+    def __del__(self, exiting: Callable[[], bool] = exiting) -> None:  # the module's own name may be gone by then
         if "sockopts" in self.__dict__ and not (self._shadow or self.closed or self._forked or exiting()):
             warn_unclosed(f"Unclosed context {self}", self._handle)
 

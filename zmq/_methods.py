@@ -370,9 +370,9 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
         Returns:
             The same object while it is open, whatever the arguments: parse with zmq.utils.monitor (zmq_socket_monitor(3)).
         """
-        if self._monitor_socket is not None:
-            if not self._monitor_socket.closed:
-                found: Self = self._monitor_socket
+        found: Self | None = self._monitor_socket  # looked at once: another thread may disable it
+        if found is not None:
+            if not found.closed:
                 return found
             self.disable_monitor()
         if addr is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from _thread import RLock
+
 from ._core.poll import zmq_poll
 from .constants import PollEvent
 
@@ -25,6 +27,7 @@ class Poller:
     def __init__(self) -> None:
         self.sockets = []
         self._map = {}
+        self._changing = RLock()
 
     def __contains__(self, socket: object) -> bool:
         return socket in self._map
@@ -36,14 +39,15 @@ class Poller:
             socket: zmq socket, descriptor or object with fileno(); looked at only when polled.
             flags: zmq.POLLIN, POLLOUT, POLLERR, POLLPRI; 0 removes the member if there.
         """
-        if flags:
-            if socket in self._map:
-                self.sockets[self._map[socket]] = (socket, flags)
-            else:
-                self._map[socket] = len(self.sockets)
-                self.sockets.append((socket, flags))
-        elif socket in self._map:
-            self.unregister(socket)
+        with self._changing:
+            if flags:
+                if socket in self._map:
+                    self.sockets[self._map[socket]] = (socket, flags)
+                else:
+                    self._map[socket] = len(self.sockets)
+                    self.sockets.append((socket, flags))
+            elif socket in self._map:
+                self.unregister(socket)
 
     def modify(self, socket: Any, flags: int = POLLIN | POLLOUT) -> None:
         """Change what a member is waited for: the same as register()."""
@@ -51,10 +55,11 @@ class Poller:
 
     def unregister(self, socket: Any) -> None:
         """Remove a member; KeyError when it is not there."""
-        index = self._map.pop(socket)
-        del self.sockets[index]
-        for other, _ in self.sockets[index:]:
-            self._map[other] -= 1
+        with self._changing:
+            index = self._map.pop(socket)
+            del self.sockets[index]
+            for other, _ in self.sockets[index:]:
+                self._map[other] -= 1
 
     def poll(self, timeout: float | None = None) -> list[tuple[Any, int]]:
         """Wait until a member is ready.

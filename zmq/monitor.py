@@ -22,7 +22,7 @@ from .error import Again, ContextTerminated, ZMQError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, TypedDict
 
     from typing_extensions import Self
@@ -377,7 +377,7 @@ class Monitor:
     async def __aexit__(self, *args: object) -> None:
         self.close()
 
-    def __del__(self) -> None:
+    def __del__(self, exiting: Callable[[], bool] = exiting) -> None:  # the module's own name may be gone by then
         if "_hub" in self.__dict__ and not self._closed and not exiting():
             self.close()
 

@@ -20,6 +20,7 @@ from .error import ForkedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Generic
 
     from typing_extensions import Self, TypeVar
@@ -136,7 +137,7 @@ class Socket(SocketMethods, Generic[_T]):
         else:
             self._type_name = self.type.name
 
-    def __del__(self) -> None:
+    def __del__(self, exiting: Callable[[], bool] = exiting) -> None:  # the module's own name may be gone by then
         if not (self._shadow or self.closed or self._forked or exiting()):
             warn_unclosed(f"Unclosed socket {self}", self._handle)
             self.close()

@@ -254,14 +254,14 @@ def test_memory_running_out_loses_nothing(run_child: RunChild) -> None:
     """Bytes for the second, large message cannot be had: both messages are still there, the large one as a Frame."""
     run_child(
         """
-        import resource, zmq
+        import mmap, resource, zmq
         context = zmq.Context()
         a, b = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
         b.bind("tcp://127.0.0.1:*")
         a.connect(b.last_endpoint)
         size = 300 << 20
         a.send(b"small")
-        a.send(bytearray(size), copy=False)
+        a.send(mmap.mmap(-1, size), copy=False)  # no allocator keeps that
         a.send(b"last")
         small = b.recv()
         frame = b.recv(copy=False)

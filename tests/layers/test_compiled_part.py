@@ -30,7 +30,7 @@ MAY_NAME = {
     "wait": set(),
     "handle": {"_lib", "libzmq", "wait"},
     "life": {"_lib", "libzmq", "wait", "handle"},
-    "release": {"_lib", "libzmq", "wait", "handle"},
+    "release": {"_lib", "libzmq", "wait", "handle", "buffer"},
     "capi": {"_lib", "handle", "life", "context", "socket"},
     "sockopt": {"_lib", "libzmq", "handle"},
     "context": {"wait", "handle", "life"},

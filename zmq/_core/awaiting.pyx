@@ -10,12 +10,13 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SI
 from cpython.exc cimport PyErr_SetObject
 from cpython.object cimport PyObject, PyObject_GenericSetAttr
 from cpython.ref cimport Py_INCREF
+from cython cimport critical_section
 from libc.stdint cimport int64_t
 
 from . cimport _lib
-from .handle cimport RECEIVED_MORE, SocketHandle, enter, leave, take_watcher, watch
+from .handle cimport HANDLE_PER_CALL, RECEIVED_MORE, SocketHandle, enter, leave, take_watcher, watch
 from .libzmq cimport ZMQ_DONTWAIT, ZMQ_RCVTIMEO
-from .receiving cimport TRY, give_back, number_received, receive_batch, receive_frame, receive_parts
+from .receiving cimport TRY, continued_last, give_back, number_received, receive_batch, receive_frame, receive_parts
 from .sending cimport SHARE_BYTES_FROM, send_at_once, send_frame, send_parts
 from .socket cimport Socket
 from .sockopt cimport get_int
@@ -90,6 +91,12 @@ cdef class _Done:
     cdef object deliver(self):
         if self.given_back:
             raise self._make_cancelled_error()
+        if HANDLE_PER_CALL:
+            # two threads may ask for one result, or one cancel it meanwhile
+            with critical_section(self):
+                self.socket = None
+                value = self.value
+            return value if self.load is None else self.load(value)
         self.socket = None
         return self.value if self.load is None else self.load(self.value)
 
@@ -138,12 +145,17 @@ cdef class _Done:
 
     def cancel(self, msg=None):
         """Give what was received back to the socket, unless somebody got it; return whether that was so."""
-        cdef Socket socket = self.socket
-        if socket is not None:
+        cdef Socket socket
+        value = None
+        with critical_section(self):
+            socket = self.socket
             self.socket = None
-            self.given_back = True
-            give_back_received(socket, self.kind, self.value, self.more, self.continued, self.number)
-            self.value = None
+            if socket is not None:
+                self.given_back = True
+                value = self.value
+                self.value = None
+        if socket is not None:
+            give_back_received(socket, self.kind, value, self.more, self.continued, self.number)
         return self.given_back
 
     def _make_cancelled_error(self):
@@ -256,7 +268,7 @@ cdef _Done done_receiving(object loop, object value, Socket socket, int kind):
     done.number = number_received(socket.handle)
     done.more = socket.handle.idle & RECEIVED_MORE
     if kind == FRAMES:
-        done.continued = socket.handle.continued
+        done.continued = continued_last(socket.handle)
     return done
 
 
@@ -279,7 +291,7 @@ cdef class Receive:
         self.number = number_received(handle)
         self.more = handle.idle & RECEIVED_MORE
         if self.kind == FRAMES:
-            self.continued = handle.continued
+            self.continued = continued_last(handle)
         return 0
 
     def __call__(self):
@@ -421,11 +433,19 @@ cdef class Turns:
         watch(self.core.handle, self.look_soon)
 
 
+cdef Turns turns_of(AwaitingSocket socket):
+    if HANDLE_PER_CALL:
+        # another thread's event loop may be replacing it
+        with critical_section(socket):
+            return socket._here
+    return socket._here
+
+
 cdef class AwaitingSocket(Socket):
     """A socket whose verbs return futures; how they wait is a subclass's."""
 
     cdef object _try_receive(self, int kind, Py_ssize_t wanted, int flags, bint copy, bint track):
-        cdef Turns here = self._here
+        cdef Turns here = turns_of(self)
         cdef SocketHandle handle = self.handle
         if here is None or handle.closed or not here.allow(here.receivers):
             return self._receive(new_receive(self, kind, wanted, copy, track), flags)
@@ -474,7 +494,7 @@ cdef class AwaitingSocket(Socket):
         return self._try_receive(MESSAGES if multipart else FRAMES, n, flags, copy, False)
 
     def send(self, data, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None):
-        cdef Turns here = self._here
+        cdef Turns here = turns_of(self)
         cdef SocketHandle handle = self.handle
         cdef void *ptr
         cdef int rc
@@ -500,7 +520,7 @@ cdef class AwaitingSocket(Socket):
         return self._transmit(Socket.send, data, flags, copy, track, routing_id, group)
 
     def send_multipart(self, msg_parts, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None, **kwargs):
-        cdef Turns here = self._here
+        cdef Turns here = turns_of(self)
         cdef SocketHandle handle = self.handle
         if here is not None and not handle.closed and here.allow(here.senders):
             try:

@@ -3,7 +3,7 @@
 import sys
 from _weakref import ref  # all of weakref that is needed, without the time to import it
 
-from cpython.buffer cimport Py_buffer, PyBuffer_FillInfo, PyBuffer_Release
+from cpython.buffer cimport Py_buffer, PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cython cimport critical_section
 
@@ -13,7 +13,7 @@ cdef extern from "abi.h":
 
 
 from . cimport _lib
-from .buffer cimport get_buffer
+from .buffer cimport get_buffer, release_buffer
 from .libzmq cimport ZMQ_GROUP_MAX_LENGTH, zmq_msg_t
 from .release cimport ReleaseEvent, close_and_drain, drain, lend, new_event, new_tracker, settle
 
@@ -84,7 +84,7 @@ cdef class Frame:
             try:
                 _lib.msg_init_copy(&self.msg, view.buf, view.len)
             finally:
-                PyBuffer_Release(&view)
+                release_buffer(&view)
             self.writable = True
             if track:
                 self.tracker = _FINISHED_TRACKER

@@ -54,6 +54,7 @@ cdef class SocketHandle:
     cdef void *ptr               # NULL when closed, and while a thread waits in the socket (free-threaded: is in any call)
     cdef void *parked            # the socket of `owner`, meanwhile; NULL: a signal handler of its closed it
     cdef void *watched           # the socket, while `watcher` waits for somebody to use it
+    cdef void *address           # the same wherever the pointer is, until the socket is closed: for comparing
     cdef object watcher          # called once, before the next call of anybody
     cdef list stash              # (content, more, number) of frames given back by cancelled receives, oldest first; or None
     cdef int64_t number          # of the message received last for an awaiter, so that what comes back finds its place
@@ -93,9 +94,9 @@ cdef void fetch_back_by(bint (*drain)() noexcept) noexcept
 cdef void fetch_back() noexcept
 cdef void *enter_slow(SocketHandle handle) except NULL
 cdef void leave_slow(SocketHandle handle) noexcept
-cdef void *pointer_of(SocketHandle handle) noexcept
 cdef int watch(SocketHandle handle, object watcher) except -1
 cdef object take_watcher(SocketHandle handle)
+cdef void wake_owner(SocketHandle handle) noexcept
 cdef int tell_watcher(SocketHandle handle) except -1
 cdef int hold(SocketHandle handle, void *ptr, Waker *waker) noexcept
 cdef void let_go(SocketHandle handle) noexcept
@@ -143,10 +144,16 @@ cdef inline void *enter(SocketHandle handle) except NULL:
     Between enter() and leave() no Python code may run, except inside wait_ready(). With the GIL that alone keeps other threads
     out, so that the guard costs one comparison; free-threaded, enter() takes the pointer out of the handle.
     """
+    cdef void *ptr
     if not ABI_PENDING_CALLS:
         fetch_back()
+    if HANDLE_PER_CALL:
+        ptr = enter_slow(handle)
+        # not before it is this thread's: another may be looking
+        handle.idle = 0
+        return ptr
     handle.idle = 0
-    if not HANDLE_PER_CALL and handle.ptr != NULL:
+    if handle.ptr != NULL:
         return handle.ptr
     return enter_slow(handle)
 

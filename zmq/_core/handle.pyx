@@ -24,7 +24,7 @@ from cython cimport critical_section, no_gc_clear
 from . cimport _lib
 from .libzmq cimport ZMQ_RCVHWM, zmq_pollitem_t
 from .wait cimport (
-    POLLIN, WAIT_SLICE_NS, Waker, time_left, wait_item, wait_poll, wait_sleep_ns, wait_waker_drain, waker_get, waker_put,
+    POLLIN, WAIT_SLICE_NS, Waker, time_left, wait_item, wait_poll, wait_waker_drain, wait_waker_wake, waker_get, waker_put,
 )
 
 from zmq.error import ForkedError, ThreadError
@@ -140,9 +140,7 @@ cdef SocketHandle find_socket(void *address):
     with critical_section(registry):
         item = registry.sockets
         while item != NULL:
-            if (<SocketHandle> item).inherited == address or (
-                not (<SocketHandle> item).closed and pointer_of(<SocketHandle> item) == address
-            ):
+            if (<SocketHandle> item).inherited == address or (<SocketHandle> item).address == address:
                 # free-threaded, it may be about to be collected by another thread: the weak reference knows
                 return (<SocketHandle> item).myself() if HANDLE_PER_CALL else <SocketHandle> item
             item = (<SocketHandle> item).next_handle
@@ -189,8 +187,8 @@ def _after_fork_in_child():
         handle = <SocketHandle> item
         handle.forked = True
         handle.shared = NULL
-        handle.inherited = pointer_of(handle)
-        handle.ptr = handle.parked = handle.watched = NULL
+        handle.inherited = handle.address
+        handle.ptr = handle.parked = handle.watched = handle.address = NULL
         handle.watcher = None
         handle.owner = handle.depth = 0
         item = handle.next_handle
@@ -365,14 +363,11 @@ cdef void *enter_slow(SocketHandle handle) except NULL:
             # it came meanwhile
             let_go(handle)
             return enter_slow(handle)
+        if atomic_load_long(&handle.closing):
+            # since it was asked above
+            _lib.fail(ENOTSOCK)
+            return NULL
     raise ThreadError(_two_threads(handle))
-
-
-cdef void *pointer_of(SocketHandle handle) noexcept:
-    """The libzmq socket, wherever the handle keeps it now: for comparing, not for use."""
-    if handle.ptr != NULL:
-        return handle.ptr
-    return handle.parked if handle.parked != NULL else handle.watched
 
 
 cdef int watch(SocketHandle handle, object watcher) except -1:
@@ -414,13 +409,21 @@ cdef int tell_watcher(SocketHandle handle) except -1:
     return 0
 
 
+cdef void wake_owner(SocketHandle handle) noexcept:
+    """End the wait of the thread that is in the socket, if it waits."""
+    # read once: it may be gone the next moment
+    cdef Waker *waker = <Waker *> atomic_load_ptr(<void **> &handle.waker)
+    if waker != NULL:
+        wait_waker_wake(&waker.fds)
+
+
 cdef str _two_threads(SocketHandle handle):
     import threading  # only here: `import zmq` need not load it
 
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     owner = handle.owner
     return (
-        f"thread {threading.current_thread().name!r} used socket 0x{<size_t> handle.parked:x} (type {handle.type}) while thread "
+        f"thread {threading.current_thread().name!r} used socket 0x{<size_t> handle.address:x} (type {handle.type}) while thread "
         f"{names.get(owner, owner)!r} is in a call on it: a socket belongs to one thread at a time (zmq_socket(3)); give each "
         "thread a socket of its own, or hand it over between calls"
     )
@@ -548,9 +551,10 @@ cdef int monitor_begun(SocketHandle handle, bytes address) except -1:
 
 
 def _forget_monitor(gone):
-    for address, handle in list(monitors.items()):
-        if handle is gone:
-            del monitors[address]
+    for address in list(monitors):
+        with critical_section(monitors):
+            if monitors.get(address) is gone:
+                del monitors[address]
 
 
 cdef SocketHandle monitored_at(bytes address):
@@ -569,9 +573,11 @@ cdef int read_monitor(SocketHandle handle, bytes address) except -1:
         return 0
     _lib.try_setsockopt(enter(handle), ZMQ_RCVHWM, &no_limit, sizeof(int))
     leave(handle)
-    handle.monitored = ref(watched)
-    handle.monitored_count = watched.monitoring
-    watched.reader = ref(handle)
+    with critical_section(handle):
+        handle.monitored_count = watched.monitoring
+        handle.monitored = ref(watched)
+    with critical_section(watched):
+        watched.reader = ref(handle)
     return 0
 
 
@@ -585,7 +591,8 @@ cdef void end_monitor(SocketHandle handle) noexcept:
         return
     reader = found()
     if reader is not None and not reader.closed and reader.monitored_count == handle.monitoring:
-        reader.monitored = None
+        with critical_section(reader):
+            reader.monitored = None
         _stop_telling(handle)
 
 
@@ -604,15 +611,12 @@ cdef void end_monitored(SocketHandle handle) noexcept:
 
 cdef void _stop_telling(SocketHandle handle) noexcept:
     """libzmq has a lock for this, so that it matters not who uses the socket; but nobody may close it meanwhile."""
-    cdef void *ptr = NULL
+    cdef void *ptr
     atomic_add_long(&handle.users, 1)
-    while not (handle.closed or handle.forked or atomic_load_long(&handle.closing) or shutting_down()):
-        ptr = pointer_of(handle)
-        if ptr != NULL or not HANDLE_PER_CALL:
-            break
-        # free-threaded, it is on its way from one place to the other
-        wait_sleep_ns(1000)
-    if ptr != NULL:
-        handle.monitoring += 1
-        _lib.socket_monitor_end(ptr)
+    # who closes it says so first, and then waits for its users
+    if not (handle.closed or handle.forked or atomic_load_long(&handle.closing) or shutting_down()):
+        ptr = atomic_load_ptr(&handle.address)
+        if ptr != NULL:
+            handle.monitoring += 1
+            _lib.socket_monitor_end(ptr)
     atomic_add_long(&handle.users, -1)

@@ -10,6 +10,8 @@ are left to libzmq, which has RESERVED_SOCKETS places for them.
 
 from _weakref import ref
 
+from cython cimport critical_section
+
 from . cimport _lib
 from .handle cimport ContextHandle, SocketHandle, atomic_swap_ptr, enter, enter_context, leave, monitored_at
 from .life cimport context_enter, context_leave, need_descriptors, socket_new
@@ -54,11 +56,11 @@ cdef int before_connect(SocketHandle handle, bytes address) except -1:
         return _refuse(address, "a conflating socket can connect only after another has bound the address")
     if context.taker == NULL:
         _make_taker(context)
-    waiting = context.waiting.get(address, 0) + (handle.type in (ZMQ_ROUTER, ZMQ_REP))
     # term() waits until this is done, or it is too late for connecting
     context_enter(context)
     try:
-        context.waiting[address] = waiting
+        with critical_section(context):
+            context.waiting[address] = context.waiting.get(address, 0) + (handle.type in (ZMQ_ROUTER, ZMQ_REP))
     finally:
         context_leave(context)
     return 0
@@ -69,7 +71,10 @@ cdef bint _kept(ContextHandle context) except -1:
     if context is None or context.foreign:
         return False
     if context.waiting is None:
-        context.waiting, context.bound = {}, {}
+        with critical_section(context):
+            if context.waiting is None:
+                context.bound = {}
+                context.waiting = {}
     return True
 
 

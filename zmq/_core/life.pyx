@@ -17,12 +17,12 @@ from .handle cimport (
     HANDLE_PER_CALL, ContextHandle, SocketHandle, abandon_context, atomic_load_long, atomic_store_long, atomic_swap_ptr,
     bind_waiting, context_used, end_context, end_monitor, end_monitored, enter_context, find_context, find_socket,
     give_up_address, in_main_interpreter, leave_context, limit_context, open_handles, register_context, register_socket,
-    socket_elsewhere, take_watcher, tell_watcher, unregister_socket,
+    socket_elsewhere, take_watcher, tell_watcher, unregister_socket, wake_owner,
 )
 from .libzmq cimport (
     ENOTSUP, ETERM, ZMQ_FD, ZMQ_IO_THREADS, ZMQ_LINGER, ZMQ_MAX_SOCKETS, ZMQ_SOCKET_LIMIT, ZMQ_TYPE, fd_t,
 )
-from .wait cimport WAIT_FOREVER, deadline_in, let_others_run, time_left, wait_descriptors_left, wait_sleep_ns, wait_waker_wake
+from .wait cimport WAIT_FOREVER, deadline_in, let_others_run, time_left, wait_descriptors_left, wait_sleep_ns
 
 from zmq.error import ForkedError, ThreadError
 
@@ -56,7 +56,7 @@ cdef SocketHandle _socket_handle(void *ptr, int type, ContextHandle context):
     rc = _lib.try_getsockopt(ptr, ZMQ_FD, &handle.fd, &size)
     # libzmq gives no descriptor to the types that it locks itself
     handle.thread_safe = rc == -EINVAL
-    handle.ptr = ptr
+    handle.ptr = handle.address = ptr
     if HANDLE_PER_CALL:
         handle.myself = ref(handle)
     register_socket(handle)
@@ -123,11 +123,12 @@ cdef int _before_the_first_socket(ContextHandle context) except -1:
     with critical_section(context):
         if context.started:
             return 0
-        context.started = True
         first = limit_context(context, &limit)
         context.limit = limit
         if first:
             context_set(context, ZMQ_MAX_SOCKETS, min(limit + RESERVED_SOCKETS, context_get(context, ZMQ_SOCKET_LIMIT)))
+        # last: nobody may make a socket before
+        context.started = True
     return 0
 
 
@@ -208,17 +209,25 @@ cdef int socket_shut(SocketHandle handle, int linger) except -1:
         # ETERM: too late to change it, and no reason not to close
         _lib.try_setsockopt(ptr, ZMQ_LINGER, &linger, sizeof(int))
     _lib.poller_destroy(&handle.poller)
+    # libzmq may give it to the next socket
+    handle.address = NULL
     give_up_address(handle)
     # ENOTSOCK: the context that other code owns is gone, and the socket with it
     _lib.socket_close(ptr)
     handle.closed = True
     unregister_socket(handle)
+    if HANDLE_PER_CALL and handle.watcher is not None:
+        # its thread was inside, on the way to watch, when the first was told
+        tell_watcher(handle)
     return 0
 
 
 cdef void *_take_out(SocketHandle handle) except? NULL:
     """The socket, which nobody uses any more nor will; NULL: another thread, or a signal handler, closed it."""
-    cdef void *ptr = atomic_swap_ptr(&handle.ptr, NULL)
+    cdef void *ptr
+    # first: from now on nobody enters, waits in it, or has it watched; who finds no pointer knows why
+    atomic_store_long(&handle.closing, 1)
+    ptr = atomic_swap_ptr(&handle.ptr, NULL)
     while ptr == NULL:
         if handle.closed or handle.forked:
             return NULL
@@ -226,14 +235,10 @@ cdef void *_take_out(SocketHandle handle) except? NULL:
             # in a signal handler, or a finalizer, inside this thread's own call
             ptr = atomic_swap_ptr(&handle.parked, NULL)
             break
-        # first: from now on nobody waits in it, nor has it watched
-        atomic_store_long(&handle.closing, 1)
         tell_watcher(handle)
-        if handle.waker != NULL:
-            wait_waker_wake(&handle.waker.fds)
+        wake_owner(handle)
         let_others_run()
         ptr = atomic_swap_ptr(&handle.ptr, NULL)
-    atomic_store_long(&handle.closing, 1)
     # those of a thread-safe socket wait in slices; others are in for a moment to end its monitor
     while atomic_load_long(&handle.users) > 0:
         with nogil:

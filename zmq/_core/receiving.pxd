@@ -13,5 +13,6 @@ cdef object from_stash(SocketHandle handle, bint copy, bint track)
 cdef object receive_frame(SocketHandle handle, int flags, bint copy, bint track)
 cdef list receive_parts(SocketHandle handle, int flags, bint copy, bint track)
 cdef list receive_batch(SocketHandle handle, Py_ssize_t wanted, int flags, bint copy, bint multipart)
+cdef list continued_last(SocketHandle handle)
 cdef int64_t number_received(SocketHandle handle) noexcept
 cdef int give_back(SocketHandle handle, list frames, int64_t number) except -1

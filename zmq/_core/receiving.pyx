@@ -14,7 +14,7 @@ from libc.stdlib cimport free, malloc
 from . cimport _lib
 from ._lib cimport FEW_PARTS
 from .frame cimport Frame, frame_received
-from .handle cimport RECEIVED_FROM_STASH, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, enter, leave, wait_ready
+from .handle cimport HANDLE_PER_CALL, RECEIVED_FROM_STASH, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, enter, leave, wait_ready
 from .libzmq cimport ZMQ_DONTWAIT, ZMQ_RCVTIMEO, zmq_msg_t
 from .release cimport close_and_drain, drain, lent_bytes
 from .sending cimport SHARE_BYTES_FROM
@@ -162,44 +162,50 @@ cdef list receive_parts(SocketHandle handle, int flags, bint copy, bint track):
     cdef zmq_msg_t *parts = few
     cdef zmq_msg_t *grown
     cdef Py_ssize_t capacity = FEW_PARTS
-    cdef Py_ssize_t count, got, i
+    cdef Py_ssize_t got, i
+    cdef Py_ssize_t count = 0
     cdef Py_ssize_t taken = 0
     cdef void *ptr
     cdef list message
     if handle.stash is not None:
-        message = [from_stash(handle, copy, track)]
-        while handle.idle & RECEIVED_MORE:
-            if handle.stash is None:
-                return message + receive_parts(handle, 0, copy, track)
-            message.append(from_stash(handle, copy, track))
-        return message
-    ptr = enter(handle)
-    count = _lib.try_recv_parts(ptr, parts, capacity)
-    leave(handle)
-    if count < 0:
-        if wait_to_receive(handle, parts, flags, -count):
-            return None
-        count = 1
-    try:
-        while _lib.msg_more(&parts[count - 1]):
-            if count == capacity:
-                grown = <zmq_msg_t *> malloc(2 * capacity * sizeof(zmq_msg_t))
-                if grown == NULL:
-                    raise MemoryError(f"no memory for a message of more than {count} frames")
-                for i in range(count):
-                    _lib.msg_init(&grown[i])
-                    _lib.msg_move(&grown[i], &parts[i])
-                if parts != few:
-                    free(parts)
-                parts = grown
-                capacity *= 2
-            ptr = enter(handle)
-            got = _lib.try_recv_parts(ptr, &parts[count], capacity - count)
+        enter(handle)
+        try:
+            message = [from_stash(handle, copy, track)]
+            while handle.idle & RECEIVED_MORE:
+                if handle.stash is None:
+                    return message + receive_parts(handle, 0, copy, track)
+                message.append(from_stash(handle, copy, track))
+            return message
+        finally:
             leave(handle)
-            if got < 0:
-                wait_to_receive(handle, &parts[count], 0, -got)
-                got = 1
-            count += got
+    try:
+        # up to the last frame: without the GIL another thread would take some of them
+        ptr = enter(handle)
+        try:
+            count = _lib.try_recv_parts(ptr, parts, capacity)
+            if count < 0:
+                if wait_to_receive(handle, parts, flags, -count):
+                    return None
+                count = 1
+            while _lib.msg_more(&parts[count - 1]):
+                if count == capacity:
+                    grown = <zmq_msg_t *> malloc(2 * capacity * sizeof(zmq_msg_t))
+                    if grown == NULL:
+                        raise MemoryError(f"no memory for a message of more than {count} frames")
+                    for i in range(count):
+                        _lib.msg_init(&grown[i])
+                        _lib.msg_move(&grown[i], &parts[i])
+                    if parts != few:
+                        free(parts)
+                    parts = grown
+                    capacity *= 2
+                got = _lib.try_recv_parts(ptr, &parts[count], capacity - count)
+                if got < 0:
+                    wait_to_receive(handle, &parts[count], 0, -got)
+                    got = 1
+                count += got
+        finally:
+            leave(handle)
         message = PyList_New(count)
         while taken < count:
             part = take(&parts[taken], copy, track)
@@ -219,6 +225,17 @@ cdef list receive_parts(SocketHandle handle, int flags, bint copy, bint track):
 
 cdef list receive_batch(SocketHandle handle, Py_ssize_t wanted, int flags, bint copy, bint multipart):
     """Socket.recv_many. What an error in the middle leaves without an owner goes to the stash."""
+    if not HANDLE_PER_CALL:
+        return _receive_batch(handle, wanted, flags, copy, multipart)
+    # from the first message to the last: another thread would take frames of one that is torn by the size of a batch
+    enter(handle)
+    try:
+        return _receive_batch(handle, wanted, flags, copy, multipart)
+    finally:
+        leave(handle)
+
+
+cdef list _receive_batch(SocketHandle handle, Py_ssize_t wanted, int flags, bint copy, bint multipart):
     cdef zmq_msg_t msgs[BATCH]
     cdef list frames = []     # flat
     cdef list continued = []  # the places of those with another behind them
@@ -229,7 +246,7 @@ cdef list receive_batch(SocketHandle handle, Py_ssize_t wanted, int flags, bint 
     cdef void *ptr
     if wanted < 1:
         raise ValueError(f"recv_many() receives at least one message, not {wanted}")
-    handle.continued = None
+    note_continued(handle, None)
     try:
         while wanted > 0:
             if handle.stash is not None:
@@ -267,11 +284,23 @@ cdef list receive_batch(SocketHandle handle, Py_ssize_t wanted, int flags, bint 
         if multipart:
             return in_messages(frames, continued)
         if continued:
-            handle.continued = continued
+            note_continued(handle, continued)
         return frames
     except BaseException:
         keep(handle, frames, continued, msgs, taken, count)
         raise
+
+
+cdef int note_continued(SocketHandle handle, list continued) except -1:
+    with critical_section(handle):
+        handle.continued = continued
+    return 0
+
+
+cdef list continued_last(SocketHandle handle):
+    """The places, in what recv_many() gave last, of frames with another behind them; None: there are none."""
+    with critical_section(handle):
+        return handle.continued
 
 
 cdef list in_messages(list frames, list continued):

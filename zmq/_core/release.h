@@ -12,6 +12,7 @@
 #include <Python.h>
 #include <stdint.h>
 #include "atomics.h"
+#include "exports.h"
 #include "wait.h"
 
 /* One message's lent buffers, counted. The lock is held from creation until the count reaches zero, so that a waiter can
@@ -131,7 +132,7 @@ static void lent_drain(lent_home *home)
     lent_node *node = (lent_node *) atomic_swap_ptr(&home->returned, NULL);
     while (node != NULL) {
         lent_node *next = node->next;
-        PyBuffer_Release(&node->view);
+        export_release(&node->view);
         PyMem_RawFree(node);
         atomic_add_long(&home->count, -1);
         node = next;

@@ -7,13 +7,14 @@ path back, which runs on libzmq's threads.
 import atexit
 import os
 
-from cpython.buffer cimport Py_buffer, PyBuffer_Release
+from cpython.buffer cimport Py_buffer
 from cpython.bytes cimport PyBytes_CheckExact
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
 from libc.stdint cimport int64_t
 
 from . cimport _lib
+from .buffer cimport release_buffer
 from .handle cimport (
     atomic_add_long, atomic_load_long, atomic_load_ptr, atomic_long_t, atomic_store_long, atomic_swap_ptr,
     fetch_back_by,
@@ -83,7 +84,7 @@ cdef int lend(zmq_msg_t *msg, Py_buffer *view, ReleaseEvent event) except -1:
     """Initialise `msg` over the memory of `view`, which it takes over; `event` (or None) waits for its return."""
     cdef lent_node *node = lent_node_new(&home, view, <lent_tracker *> event.tracker if event is not None else NULL)
     if node == NULL:
-        PyBuffer_Release(view)
+        release_buffer(view)
         raise MemoryError("no memory to keep track of a zero-copy buffer")
     try:
         _lib.msg_init_lent(msg, view.buf, view.len, lent_released, node)

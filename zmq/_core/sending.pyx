@@ -4,7 +4,7 @@ Objects are turned into messages before the socket is entered, so that no Python
 without waiting, GIL held; only when libzmq says EAGAIN does it wait on the descriptor (handle.pyx).
 """
 
-from cpython.buffer cimport Py_buffer, PyBuffer_Release, PyObject_CheckBuffer
+from cpython.buffer cimport Py_buffer, PyObject_CheckBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport PyObject
@@ -14,7 +14,7 @@ from libc.stdlib cimport free, malloc
 
 from . cimport _lib
 from ._lib cimport FEW_PARTS
-from .buffer cimport get_buffer
+from .buffer cimport get_buffer, release_buffer
 from .frame cimport Frame, as_group, check_track, need_drafts, share_message
 from .handle cimport HANDLE_PER_CALL, SocketHandle, enter, leave, wait_ready
 from .libzmq cimport ZMQ_DEALER, ZMQ_DONTWAIT, ZMQ_PUSH, ZMQ_REQ, ZMQ_SNDMORE, ZMQ_SNDTIMEO, zmq_msg_t
@@ -65,7 +65,7 @@ cdef Prepared prepare(object data, zmq_msg_t *msg, bint copy, Py_ssize_t thresho
             if rc < 0:
                 _lib.out_of_memory()
     finally:
-        PyBuffer_Release(&view)
+        release_buffer(&view)
     return COPIED
 
 
@@ -323,7 +323,7 @@ cdef int check_contiguous(object data) except -1:
     cdef Py_buffer view
     if not PyBytes_CheckExact(data) and not isinstance(data, Frame):
         get_buffer(data, &view)
-        PyBuffer_Release(&view)
+        release_buffer(&view)
     return 0
 
 

@@ -3,7 +3,7 @@
 What the verbs do is in sending.pyx and receiving.pyx; only their shortest ways are here.
 """
 
-from cpython.buffer cimport Py_buffer, PyBuffer_Release
+from cpython.buffer cimport Py_buffer
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
@@ -12,17 +12,17 @@ from libc.stdint cimport int64_t
 from libc.string cimport memcpy
 
 from . cimport _lib, inproc
-from .buffer cimport get_writable_buffer
+from .buffer cimport get_writable_buffer, release_buffer
 from .context cimport Context
 from .frame cimport Frame, as_group, default_threshold, need_drafts
 from .handle cimport (
-    RECEIVED_MORE, SocketHandle, end_monitored, enter, hold, leave, let_go, monitor_begun, pointer_of, read_monitor,
+    RECEIVED_MORE, SocketHandle, end_monitored, enter, hold, leave, let_go, monitor_begun, read_monitor,
     take_watcher, wait_ready, watch,
 )
 from .life cimport KEEP_LINGER, closed_socket, need_descriptors, socket_adopt, socket_open, socket_shut, wait_for_place
 from .libzmq cimport ENOTSUP, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, zmq_msg_t
 from .receiving cimport (
-    from_stash, give_back, number_received, receive_batch, receive_parts, take_frame, wait_to_receive,
+    continued_last, from_stash, give_back, number_received, receive_batch, receive_parts, take_frame, wait_to_receive,
 )
 from .release cimport drain
 from .sending cimport SHARE_BYTES_FROM, check_batch, send_batch, send_frame, send_parts
@@ -158,9 +158,7 @@ cdef class Socket(OptionHolder):
     @property
     def underlying(self):
         """The address of the libzmq socket; 0 once closed."""
-        if self.handle.closed:
-            return 0
-        return <size_t> pointer_of(self.handle)
+        return <size_t> self.handle.address
 
     @property
     def closed(self):
@@ -479,7 +477,7 @@ cdef class Socket(OptionHolder):
                 wait_to_receive(self.handle, &msg, flags, -size)
             return _lib.take_into(&msg, view.buf, room)
         finally:
-            PyBuffer_Release(&view)
+            release_buffer(&view)
 
     def poll(self, timeout=None, int flags=ZMQ_POLLIN):
         """Wait until the socket is ready.
@@ -550,7 +548,7 @@ cdef class Socket(OptionHolder):
     @property
     def _continued(self):
         """The places, in what recv_many() gave last, of frames with another behind them; None: there are none."""
-        return self.handle.continued
+        return continued_last(self.handle)
 
     def _check_many(self, messages, bint multipart):
         """The messages as a tuple for _send_from(), all of them found fit to be sent."""

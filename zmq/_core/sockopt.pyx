@@ -11,10 +11,12 @@ from libc.errno cimport EFAULT, EINVAL
 from libc.stdint cimport int64_t, uint64_t
 
 from . cimport _lib
-from .handle cimport RECEIVED_LAST, RECEIVED_MORE, SocketHandle, atomic_load_long, atomic_load_ptr, enter, leave
+from .handle cimport (
+    HANDLE_PER_CALL, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, atomic_load_long, atomic_load_ptr, enter, leave,
+)
 from .libzmq cimport ZMQ_EVENTS, ZMQ_FD, ZMQ_POLLIN, ZMQ_RCVMORE, ZMQ_TYPE, fd_t
 
-from zmq.error import DraftFDWarning, ZMQError
+from zmq.error import DraftFDWarning, ThreadError, ZMQError
 from zmq.options import ALIASES, SOCKET_OPTIONS
 
 from ._lib import PYZMQ_DRAFT_API
@@ -65,7 +67,14 @@ cdef object get_option(SocketHandle handle, int option):
             return handle.type
         if option == ZMQ_RCVMORE and handle.idle & (RECEIVED_MORE | RECEIVED_LAST):
             return 1 if handle.idle & RECEIVED_MORE else 0
-        get_int(handle, option, &number)
+        if HANDLE_PER_CALL and option == ZMQ_TYPE:
+            try:
+                get_int(handle, option, &number)
+            except ThreadError:
+                # it has come inside since
+                return handle.type
+        else:
+            get_int(handle, option, &number)
         if option == ZMQ_EVENTS and handle.stash is not None:
             number |= ZMQ_POLLIN
         return number

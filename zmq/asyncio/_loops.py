@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from .._core.awaiting import Turns
@@ -60,8 +59,14 @@ def unwatch_fd(loop: asyncio.AbstractEventLoop, fd: int, event: int) -> None:
             thread.stop()
             del _selector_threads[loop]
         return
-    with suppress(NotImplementedError):  # nothing was left to watch, so the thread has ended
+    try:
         (loop.remove_reader if event == selectors.EVENT_READ else loop.remove_writer)(fd)
+    except NotImplementedError:
+        pass  # nothing was left to watch, so the thread has ended
+    except (AttributeError, RuntimeError):
+        # of a loop that its own thread closes this moment
+        if not loop.is_closed():
+            raise
 
 
 class LoopReadiness(Turns, Readiness):

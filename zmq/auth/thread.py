@@ -17,6 +17,7 @@ from .base import Authenticator
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 __all__ = ["ThreadAuthenticator"]
@@ -147,6 +148,6 @@ class ThreadAuthenticator(Authenticator):
         """Whether the thread runs."""
         return self.thread is not None and bool(self.thread.is_alive())
 
-    def __del__(self) -> None:
+    def __del__(self, exiting: Callable[[], bool] = exiting) -> None:  # the module's own name may be gone by then
         if not exiting():
             self.stop()

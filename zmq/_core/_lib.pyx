@@ -62,10 +62,10 @@ cdef extern from *:
     #define PYZMQ_COMPILER "unknown"
     #endif
 
-    /* Once in a process: what any program does that frees a block of this size. It makes glibc keep as much freed memory as would hold
-       two of them, instead of 128 KiB, for the messages that come next (mallopt(3), M_MMAP_THRESHOLD). Without it an I/O thread has
-       pages taken away and given anew for each message of 64 KiB, which costs as much as copying it. Users' own mallopt() and
-       MALLOC_ variables win. */
+    /* Once in a process: what any program does that frees a block of this size. It makes glibc keep as much freed memory as would
+       hold two of them, instead of 128 KiB, for the messages that come next (mallopt(3), M_MMAP_THRESHOLD). Without it an I/O
+       thread has pages taken away and given anew for each message of 64 KiB, which costs as much as copying it. Users' own
+       mallopt() and MALLOC_ variables win. */
     #define KEEP_FREED (4 * 1024 * 1024)
 
     static void keep_freed_memory(void)

@@ -24,7 +24,8 @@ from cython cimport critical_section, no_gc_clear
 from . cimport _lib
 from .libzmq cimport ZMQ_RCVHWM, zmq_pollitem_t
 from .wait cimport (
-    POLLIN, WAIT_SLICE_NS, Waker, time_left, wait_item, wait_poll, wait_waker_drain, wait_waker_wake, waker_get, waker_put,
+    POLLIN, WAIT_SLICE_NS, Waker, time_left, wait_item, wait_poll, wait_sleep_ns, wait_waker_drain, wait_waker_wake, waker_get,
+    waker_put,
 )
 
 from zmq.error import ForkedError, ThreadError

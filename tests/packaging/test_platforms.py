@@ -14,9 +14,17 @@ from buildutils.config import BuildConfig
 from buildutils.locate import Library
 
 
-def built(monkeypatch: pytest.MonkeyPatch, platform: str, tmp_path: Path, implementation: str = "cpython", **env: str) -> Extension:
+def built(
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    tmp_path: Path,
+    implementation: str = "cpython",
+    version: tuple[int, int] = (3, 11),
+    **env: str,
+) -> Extension:
     """_lib as it would be compiled there, with libzmq inside."""
-    monkeypatch.setattr(extensions, "sys", SimpleNamespace(platform=platform, implementation=SimpleNamespace(name=implementation)))
+    there = SimpleNamespace(platform=platform, implementation=SimpleNamespace(name=implementation), version_info=version)
+    monkeypatch.setattr(extensions, "sys", there)
     config = BuildConfig.from_environment({"ZMQ_BUILD_CACHE": str(tmp_path / "cache"), **env})
     library = Library("bundled", "", "4.3.5", objects=("libzmq.a",))
     ext = Extension(extensions.LINKED, ["_lib.c"])
@@ -49,6 +57,16 @@ def test_linux_hides_libzmq(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 def test_pypy_gets_what_its_api_lacks(monkeypatch: pytest.MonkeyPatch, platform: str, options: list[str], tmp_path: Path) -> None:
     assert built(monkeypatch, platform, tmp_path, "pypy").extra_compile_args[-len(options) :] == options
     assert options[-1] not in built(monkeypatch, platform, tmp_path).extra_compile_args
+
+
+@pytest.mark.parametrize(
+    ("implementation", "version", "states"), [("cpython", (3, 12), True), ("cpython", (3, 11), False), ("pypy", (3, 12), False)]
+)
+def test_a_state_for_each_interpreter_where_it_may_have_a_gil_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, implementation: str, version: tuple[int, int], states: bool, tmp_path: Path
+) -> None:
+    ext = built(monkeypatch, "linux", tmp_path, implementation, version)
+    assert (("CYTHON_USE_MODULE_STATE", "1") in ext.define_macros) is states
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,8 @@ class Context(_Context, _Options, Generic[_S]):
                 continue  # another thread made or closed one meanwhile: look again
 
     def _unfinished(self, timeout: float) -> str:
-        held = ", ".join(map(str, self._open_sockets())) or "none: closed ones hold messages that no peer has taken"
+        held = ", ".join(map(str, self._open_sockets()))
+        held = held or "none made by it: closed ones hold messages that no peer has taken, or a shadow of it made one"
         return f"{super()._unfinished(timeout)} (open: {held})"
 
     def destroy(self, linger: int | None = None, timeout: float | None = None) -> None:

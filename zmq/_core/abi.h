@@ -37,6 +37,16 @@ static inline PyObject *abi_new(PyTypeObject *type, PyObject *arguments)
     return ((newfunc) PyType_GetSlot(type, Py_tp_new))(type, arguments, NULL);
 }
 
+/* Cython has `inspect` imported, at half the cost of `import zmq`, to read these numbers, which the language documents. */
+#define CO_OPTIMIZED 0x1
+#define CO_NEWLOCALS 0x2
+#define CO_VARARGS 0x4
+#define CO_VARKEYWORDS 0x8
+#define CO_GENERATOR 0x20
+#define CO_COROUTINE 0x80
+#define CO_ASYNC_GENERATOR 0x200
+#define PyImport_ImportModule(name) PyImport_ImportModule(strcmp(name, "inspect") == 0 ? "builtins" : (name))
+
 /* Only the `await` of older versions looks for it. */
 #define abi_set_am_send(type, function) ((void) (function))
 

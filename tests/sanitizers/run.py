@@ -50,6 +50,11 @@ FORKS = ["tests/safety/test_fork_more.py::test_fork_in_the_middle_of_zero_copy_t
 #: Bounds of milliseconds on a turn of an event loop, which instrumented code exceeds.
 FAST = ["tests/flavours/test_bounds.py::test_a_busy_socket_starves_nobody"]
 
+#: Bounds on the memory of an await, with which asyncio's debug mode keeps the stack that made it.
+SMALL = [
+    "tests/flavours/test_asyncio_life.py::test_memory_of_a_waiting_receive",
+    "tests/isolated/test_memory_flat.py::test_memory_is_flat[waiting_receives.py]",
+]
 
 #: Threads receive into one buffer at once, to see that its exports are counted: the race that TSan reports is the test's own.
 RACES = ["tests/threads/test_shared.py::test_one_buffer_is_lent_and_filled_by_many"]
@@ -116,7 +121,10 @@ def variants() -> dict[str, Variant]:
         ),
         "debug": Variant(
             build={"ZMQ_BUILD_DEBUG": "1", "ZMQ_PREFIX": "bundled"},
-            tests=["tests/core", "tests/threads", "tests/safety", "tests/flavours", "tests/auth", "tests/isolated", "tests/pure"],
+            tests=[
+                *("tests/core", "tests/threads", "tests/safety", "tests/flavours", "tests/auth", "tests/isolated", "tests/pure"),
+                *(f"--deselect={name}" for name in SMALL),
+            ],
             # programs of the tests leave things open on purpose; those about the warnings ask for them
             env={"PYTHONMALLOC": "debug", "PYTHONDEVMODE": "1", "PYTHONWARNINGS": "ignore::ResourceWarning"},
             options=["-X", "dev"],

@@ -103,7 +103,7 @@ def test_shadow_of_a_socket_whose_address_becomes_another_sockets(run_child: Run
     script = (
         PRELUDE
         + f"""
-import zmq.anyio, zmq.asyncio, zmq.green
+import {"zmq.green" if "green" in shadow else "zmq.anyio, zmq.asyncio"}
 class Fleeting(zmq.Socket):
     "Closed, and its address used again, by whoever asks for the address."
     @property

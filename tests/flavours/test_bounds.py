@@ -208,7 +208,11 @@ def test_quiet_ends(run_child: RunChild, flavour: str, end: str, open_: bool) ->
             run(main(wait))
         except BaseException as error:
             text = repr(error)
-            assert any(name in text for name in ("LookupError", "SystemExit", "KeyboardInterrupt")), text
+            expected = ["LookupError", "SystemExit", "KeyboardInterrupt"]
+            if sys.version_info < (3, 11):
+                # what anyio makes of Ctrl-C where tasks have no uncancel()
+                expected += ["CancelledError"]
+            assert any(name in text for name in expected), text
         if not {open_}:
             for one in (pull, push, peer):
                 one.close()

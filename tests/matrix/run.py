@@ -38,9 +38,9 @@ FREE_THREADED = "free-threaded"
 BUILD = ["g++", "make", "cmake", "ninja-build", "autoconf", "automake", "libtool", "pkg-config", "libzmq3-dev", "ca-certificates"]
 
 #: Instead of the extra `test`. PyPy has wheels of few packages: newer hypothesis is built with Rust there, and numpy cannot be had.
-TEST_PACKAGES = ["pytest>=8", "pytest-timeout", "psutil", "anyio[trio]>=4.11"]
-FOR_CPYTHON = ["hypothesis", "numpy", "tqdm"]
-FOR_PYPY = ["hypothesis<6.130", "tornado", "gevent"]
+TEST_PACKAGES = ["pytest>=8", "pytest-timeout", "psutil", "anyio[trio]>=4.11", "tornado", "gevent"]
+FOR_CPYTHON = ["hypothesis", "numpy", "tqdm", "cffi"]
+FOR_PYPY = ["hypothesis<6.130"]
 #: What has to pass under PyPy. Without what asks for gigabytes, which PyPy copies once more.
 PYPY_SUITE = ["tests/core", "tests/pure", "tests/layers", "tests/flavours", "-m", "'not large and not slow_build'"]
 LIMIT = 1500.0

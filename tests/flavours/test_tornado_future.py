@@ -155,19 +155,19 @@ def test_the_loop_of_old_is_tornados(name: str) -> None:
         old.install()
 
 
-def test_without_tornado_the_error_names_the_extra(run_child: RunChild) -> None:
+@pytest.mark.parametrize("name", ["zmq.eventloop.zmqstream", "zmq.eventloop.future", "zmq.green.eventloop"])
+def test_without_tornado_the_error_names_the_extra(run_child: RunChild, name: str) -> None:
     child = run_child(
-        """
+        f"""
         import sys
         sys.modules["tornado"] = sys.modules["tornado.ioloop"] = None
-        for name in ("zmq.eventloop.zmqstream", "zmq.eventloop.future", "zmq.green.eventloop"):
-            try:
-                __import__(name)
-            except ImportError as error:
-                print(error)
+        try:
+            import {name}
+        except ImportError as error:
+            print(error)
         """
     )
-    assert child.ok().out.count("pyzmq[tornado]") == 3
+    assert "pyzmq[tornado]" in child.ok().out
 
 
 def test_green_sockets_in_a_stream(run_child: RunChild) -> None:

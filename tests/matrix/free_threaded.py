@@ -33,6 +33,10 @@ PACKAGES += ["tornado>=6.1", "numpy", "tqdm", "shtab", "pexpect"]
 #: green is gevent; tests/core/test_wait_peers.py has one of its cases.
 SUITE = ["tests/core", "tests/pure", "tests/threads", "tests/safety", "tests/flavours", "-k", "'not green and not gevent'"]
 SUITE += ["--ignore=tests/flavours/test_green.py", "--ignore=tests/flavours/test_green_patched.py"]
+#: Is about docs/, which are not there.
+SUITE += ["--ignore=tests/safety/test_page.py"]
+#: Counts on memory running out; the allocator there has a gigabyte in reserve.
+SUITE += ["--deselect=tests/core/test_batch.py::test_memory_running_out_loses_nothing"]
 
 CHECK = """
 import sys, zmq, zmq.asyncio, zmq.anyio, zmq.auth, zmq.devices, zmq.eventloop.zmqstream, zmq.utils.monitor

@@ -261,7 +261,13 @@ class Context(_Context, _Options, Generic[_S]):
         if self.closed:
             return
         for socket in self._open_sockets():
-            socket.close(linger=linger)
+            if linger is None:
+                socket.close()
+            elif type(socket).close.__module__.startswith("zmq."):
+                socket.close(linger)
+            else:  # one of a subclass, which may take no argument
+                socket.set(SocketOption.LINGER, linger)
+                socket.close()
         self.term(timeout)
 
     # ---------------------------------------------------------------- options

@@ -278,7 +278,7 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
         Raises:
             json.JSONDecodeError: the frame is no JSON; it is gone then. As recv().
         """
-        return self._deserialize(self.recv(flags=flags), lambda frame: codecs.decode_json(frame, **kwargs))
+        return self._deserialize(self.recv(flags), lambda frame: codecs.decode_json(frame, **kwargs))
 
     def send_pyobj(self, obj: Any, flags: int = 0, protocol: int = DEFAULT_PROTOCOL, **kwargs: Any) -> Any:
         """Send an object pickled into one frame.
@@ -305,7 +305,7 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
             if self.get(SocketOption.MECHANISM) not in (SecurityMechanism.CURVE, SecurityMechanism.GSSAPI):
                 warn_pickle(remote)
             self._handle.remote = None
-        return self._deserialize(self.recv(flags=flags), codecs.decode_pyobj)
+        return self._deserialize(self.recv(flags), codecs.decode_pyobj)
 
     def send_serialized(
         self, msg: Any, serialize: Callable[[Any], Sequence[Any]], flags: int = 0, copy: bool = True, **kwargs: Any

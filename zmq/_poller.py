@@ -71,7 +71,14 @@ class Poller:
         Raises:
             ZMQError: ENOTSOCK, a socket is closed. ContextTerminated. TypeError, ValueError: no member to poll (zmq_poll(3)).
         """
-        return zmq_poll(self.sockets, -1 if timeout is None else timeout)
+        return zmq_poll(self.sockets, -1 if timeout is None else plain_number(timeout))
+
+
+def plain_number(number: Any) -> Any:
+    """Make an int or float of another number, such as numpy's integers; what is no number stays, for the core to refuse."""
+    if isinstance(number, (int, float)) or not hasattr(number, "__float__"):
+        return number
+    return float(number)
 
 
 def select(
@@ -102,7 +109,13 @@ def select_with(
     for members, flag in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR)):
         for member in members:
             wanted[member] = wanted.get(member, 0) | flag
-    ready = poll(list(wanted.items()), -1 if timeout is None else timeout * 1000)
+    if timeout is None:
+        milliseconds = -1.0
+    else:
+        milliseconds = plain_number(timeout) * 1000
+        if -1 < milliseconds < 0:  # what is left of a time that ran out just now, not "for ever"
+            milliseconds = 0.0
+    ready = poll(list(wanted.items()), milliseconds)
     return (
         [member for member, mask in ready if mask & POLLIN],
         [member for member, mask in ready if mask & POLLOUT],

@@ -191,9 +191,9 @@ _CLASSES: dict[int, type[Again | ContextTerminated | InterruptedSystemCall]] = {
 def error_for(errno: int, msg: str | None = None) -> ZMQError:
     """Make the exception for an error number, of the class that users catch."""
     kind = _CLASSES.get(errno)
-    if kind is None:
-        return ZMQError(errno, msg)
-    error = kind()
+    if kind is None:  # programs look into args
+        return ZMQError(errno) if msg is None else ZMQError(errno, msg)
+    error = kind(errno)
     if msg is not None:
         error.strerror = msg
     return error

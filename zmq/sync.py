@@ -137,6 +137,13 @@ class Socket(SocketMethods, Generic[_T]):
         else:
             self._type_name = self.type.name
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.__module__.startswith("zmq."):
+            from . import _by_frame  # only here: most programs define no such class
+
+            _by_frame.honour(Socket, cls)
+
     def __del__(self, exiting: Callable[[], bool] = exiting) -> None:  # the module's own name may be gone by then
         if not (self._shadow or self.closed or self._forked or exiting()):
             warn_unclosed(f"Unclosed socket {self}", self._handle)

@@ -150,3 +150,14 @@ def test_misuse_errors_of_this_package_are_zmqerrors() -> None:
     assert issubclass(zmq.ForkedError, zmq.ZMQError)
     assert zmq.ThreadError().errno == errno.EBUSY
     assert zmq.ForkedError().errno == errno.EPERM
+
+
+def test_args_of_what_libzmq_reports_are_the_number(socket: MakeSocket) -> None:
+    pull = socket(zmq.PULL)
+    with pytest.raises(zmq.ZMQError) as refused:
+        pull.get(9999)
+    assert refused.value.args == (zmq.EINVAL,)
+    with pytest.raises(zmq.Again) as nothing:
+        pull.recv(zmq.DONTWAIT)
+    assert nothing.value.args == (zmq.EAGAIN,)
+    assert pickle.loads(pickle.dumps(nothing.value)).errno == zmq.EAGAIN

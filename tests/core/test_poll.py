@@ -6,6 +6,8 @@ import os
 import select as system_select
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -319,6 +321,27 @@ def test_select_timeout_is_in_seconds(pair: MakePair) -> None:
     start = time.monotonic()
     assert zmq.select([b], [], [], 0.1) == ([], [], [])
     assert 0.09 < time.monotonic() - start < 20
+
+
+def test_select_does_not_wait_for_ever_when_the_time_has_just_run_out(run_child: RunChild) -> None:
+    run_child("import zmq; s = zmq.Context().socket(zmq.PULL); assert zmq.select([s], [], [], -0.0004) == ([], [], [])")
+
+
+@pytest.mark.parametrize("number", [Fraction(1), Decimal(1), Fraction(0)])
+def test_timeouts_of_other_number_types(pair: MakePair, number: Any) -> None:
+    a, b = pair()
+    poller = zmq.Poller()
+    poller.register(b, zmq.POLLIN)
+    assert poller.poll(number) == []
+    assert zmq.select([b], [], [], number / 100) == ([], [], [])
+    a.send(b"x")
+    assert poller.poll(number + 30_000) == [(b, zmq.POLLIN)]
+
+
+@pytest.mark.parametrize("wrong", ["1", b"1", [], object()])
+def test_a_timeout_that_is_no_number_is_a_typeerror(wrong: Any) -> None:
+    with pytest.raises(TypeError):
+        zmq.Poller().poll(wrong)
 
 
 def test_select_without_a_timeout_waits(pair: MakePair) -> None:

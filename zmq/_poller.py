@@ -29,6 +29,14 @@ class Poller:
         self._map = {}
         self._changing = RLock()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and copy: all but the lock. Sockets cannot be pickled, descriptors can."""
+        return {name: value for name, value in self.__dict__.items() if name != "_changing"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._changing = RLock()
+
     def __contains__(self, socket: object) -> bool:
         return socket in self._map
 

@@ -102,7 +102,7 @@ class Readiness:
                 served = (events & POLLOUT and serve(self.senders)) or served
                 for waiter, wanted in self.pollers:
                     if events & wanted and not waiter.done():
-                        waiter.settle(events & wanted)
+                        waiter.settle(int(events & wanted))
                 self._forget_done()
             if self.waiting():
                 self._watch(self.look_soon)

@@ -332,7 +332,7 @@ class Socket(_BlockingSocket):
 
     async def _poll(self, timeout: float | None, flags: int) -> int:
         readiness = await self._turn(Errno.ENOTSUP)
-        mask: int = _get(self, EVENTS) & flags
+        mask: int = _get(self, EVENTS) & int(flags)
         if mask or timeout == 0:
             return mask
         waiter = _Waiter()

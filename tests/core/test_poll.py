@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import select as system_select
 import time
 from collections.abc import Callable, Iterator
@@ -336,6 +338,19 @@ def test_timeouts_of_other_number_types(pair: MakePair, number: Any) -> None:
     assert zmq.select([b], [], [], number / 100) == ([], [], [])
     a.send(b"x")
     assert poller.poll(number + 30_000) == [(b, zmq.POLLIN)]
+
+
+def test_pollers_can_be_copied_and_pickled(pair: MakePair) -> None:
+    """As part of an object that goes to another process, which fills it."""
+    a, b = pair()
+    poller = zmq.Poller()
+    for made in (pickle.loads(pickle.dumps(poller)), copy.copy(poller), copy.deepcopy(poller)):
+        made.register(b, zmq.POLLIN)
+        assert made.poll(0) == []
+    poller = zmq.Poller()
+    poller.register(b, zmq.POLLIN)
+    a.send(b"x")
+    assert copy.copy(poller).poll(30_000) == [(b, zmq.POLLIN)]
 
 
 @pytest.mark.parametrize("wrong", ["1", b"1", [], object()])

@@ -221,7 +221,7 @@ class Socket(AwaitingSocket, _BlockingSocket):
         readiness = self._readiness()
         future = Future(loop=readiness.loop)
         try:
-            mask = _get(self, EVENTS) & flags
+            mask = _get(self, EVENTS) & int(flags)
         except ZMQError as error:
             future.set_exception(error)
             return future

@@ -186,7 +186,7 @@ class Socket(_BlockingSocket):
         if timeout == 0:
             return int(_get(self, EVENTS) & flags)
         readiness = self._readiness()
-        mask: int = _get(self, EVENTS) & flags
+        mask: int = _get(self, EVENTS) & int(flags)
         if mask:
             readiness.budget -= 1
             return mask

@@ -268,7 +268,10 @@ class Context(_Context, _Options, Generic[_S]):
             else:  # one of a subclass, which may take no argument
                 socket.set(SocketOption.LINGER, linger)
                 socket.close()
-        self.term(timeout)
+        if timeout is None:
+            self.term()  # of a subclass, it may take no argument
+        else:
+            self.term(timeout)
 
     # ---------------------------------------------------------------- options
 

@@ -87,9 +87,9 @@ class SocketMethods(_Socket, SocketOptions, AttributeSetter):
     if not TYPE_CHECKING:
 
         def __setattr__(self, key, value):
-            # subscribe and unsubscribe are methods and options
+            # subscribe and unsubscribe are methods and options; a subclass's own method may come here
             if key.lower() in ("subscribe", "unsubscribe"):
-                getattr(self, key.lower())(value)
+                self.set(SocketOption[key.upper()], value.encode("utf-8") if isinstance(value, str) else value)
             else:
                 super().__setattr__(key, value)
 

@@ -58,6 +58,24 @@ class Ending(zmq.Socket[bytes]):
         super().close()
 
 
+class Choosing(zmq.Socket[bytes]):
+    """Has a subscribe of its own that sets the attribute."""
+
+    def subscribe(self, *topics: str) -> None:  # type: ignore[override]
+        for topic in topics:
+            self.SUBSCRIBE = topic
+
+
+class Brief(zmq.Context[zmq.Socket[bytes]]):
+    """Its term takes no argument."""
+
+    terms = 0
+
+    def term(self) -> None:  # type: ignore[override]
+        self.terms += 1
+        super().term()
+
+
 @pytest.fixture
 def plain(socket: MakeSocket) -> zmq.Socket[bytes]:
     end = socket(zmq.PAIR)
@@ -143,3 +161,24 @@ def test_destroy_closes_sockets_whose_close_takes_nothing(linger: int | None) ->
     context.destroy(linger=linger)
     assert ending.closed
     assert Ending.ended == (-1 if linger is None else linger)
+
+
+def test_destroy_and_with_terminate_by_a_term_that_takes_nothing() -> None:
+    with Brief() as context:
+        context.socket(zmq.PUSH).close()
+    assert (context.terms, context.closed) == (1, True)
+    context = Brief()
+    socket = context.socket(zmq.PUSH)
+    context.destroy(0)
+    assert (context.terms, context.closed, socket.closed) == (1, True, True)
+
+
+def test_subscribe_of_a_subclass_may_set_the_attribute(socket: MakeSocket) -> None:
+    pub = socket(zmq.XPUB)
+    pub.bind(f"inproc://subclass-{id(pub)}")
+    assert pub.context is not None
+    with pub.context.socket(zmq.SUB, socket_class=Choosing) as sub:
+        sub.connect(pub.last_endpoint)
+        sub.subscribe("a", "é")
+        sub.unsubscribe = "a"  # type: ignore[assignment,method-assign]
+        assert [pub.recv() for _ in range(3)] == [b"\1a", "\1é".encode(), b"\0a"]

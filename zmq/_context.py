@@ -239,6 +239,8 @@ class Context(_Context, _Options, Generic[_S]):
         while True:
             try:
                 return [socket for socket in self._sockets if not socket.closed]
+            except RecursionError:
+                raise
             except RuntimeError:
                 continue  # another thread made or closed one meanwhile: look again
 

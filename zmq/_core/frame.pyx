@@ -75,12 +75,17 @@ cdef class Frame:
 
     cdef int _fill(self, object data, bint track, object copy, object threshold) except -1:
         cdef Py_buffer view
-        cdef ReleaseEvent event = None
+        cdef ReleaseEvent event = new_event() if track else None
+        cdef Py_ssize_t limit = 0
+        cdef bint copied = False
+        # all that may fail comes before the buffer is held
+        if copy is not None:
+            copied = copy
+        else:
+            limit = default_threshold() if threshold is None else threshold
         drain()
         get_buffer(data, &view)
-        if copy is None:
-            copy = view.len < (default_threshold() if threshold is None else <Py_ssize_t> threshold)
-        if copy or view.len == 0:
+        if copied or view.len < limit or view.len == 0:
             try:
                 _lib.msg_init_copy(&self.msg, view.buf, view.len)
             finally:
@@ -90,8 +95,6 @@ cdef class Frame:
                 self.tracker = _FINISHED_TRACKER
             return 0
         self.writable = not view.readonly
-        if track:
-            event = new_event()
         lend(&self.msg, &view, event)
         self.source = data
         if track:

@@ -376,8 +376,9 @@ cdef int watch(SocketHandle handle, object watcher) except -1:
     cdef void *ptr
     if handle.thread_safe:
         return 0
-    if atomic_load_long(&handle.closing):
-        # another thread waits for the pointer, and would never find it in its place
+    if atomic_load_long(&handle.closing) or handle.owner == PyThread_get_thread_ident():
+        # another thread waits for the pointer, and would never find it in its place; or this is a signal handler inside this
+        # thread's own wait, which keeps the pointer and may take any news
         watcher()
         return 0
     ptr = enter(handle)

@@ -105,6 +105,7 @@ cdef extern from "compat.h" nogil:
     int ZMQ_PUSH
     int ZMQ_PULL
     int ZMQ_DEALER
+    int ZMQ_STREAM
     int ZMQ_REQ
     int ZMQ_REP
     int ZMQ_ROUTER
@@ -114,4 +115,5 @@ cdef extern from "compat.h" nogil:
 
     int ENOTSUP
     int ETERM
+    int ENOCOMPATPROTO
     int EFSM

@@ -347,28 +347,26 @@ cdef bint context_shut(ContextHandle handle, int64_t deadline) except -1:
             with nogil:
                 wait_sleep_ns(1000)
         bind_waiting(handle)
-        if deadline != WAIT_FOREVER and handle.job == NULL:
-            handle.job = _lib.context_term_start(handle.terminating)
-        while handle.job != NULL:
-            if _lib.context_term_wait(handle.job, time_left(deadline)):
-                rc = _lib.context_term_result(handle.job)
-                _lib.context_term_forget(handle.job)
-                handle.job = NULL
-                break
+        while True:
+            # asked each time: a signal handler may have begun a job, beside which libzmq must not be called
+            if deadline != WAIT_FOREVER and handle.job == NULL:
+                handle.job = _lib.context_term_start(handle.terminating)
+            if handle.job != NULL:
+                if _lib.context_term_wait(handle.job, time_left(deadline)):
+                    rc = _lib.context_term_result(handle.job)
+                    _lib.context_term_forget(handle.job)
+                    handle.job = NULL
+                    break
+            else:
+                with nogil:
+                    rc = _lib.try_context_term(handle.terminating)
+                if rc != -EINTR:
+                    break
             PyErr_CheckSignals()
             if handle.closed:
                 return True
             if time_left(deadline) == 0:
                 return False
-        else:
-            rc = -EINTR
-        while rc == -EINTR:
-            with nogil:
-                rc = _lib.try_context_term(handle.terminating)
-            if rc == -EINTR:
-                PyErr_CheckSignals()
-                if handle.closed:
-                    return True
         if rc < 0 and rc != -EFAULT:
             return _lib.fail_with(-rc, (
                 "term() needs a descriptor or memory, because an inproc address was connected to and never bound: call it again "

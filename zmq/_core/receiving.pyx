@@ -132,25 +132,36 @@ cdef object from_stash(SocketHandle handle, bint copy, bint track):
     """The oldest frame that a cancelled receive gave back."""
     cdef Frame frame
     cdef bint more
+    cdef int64_t number
+    received = None
     enter(handle)
     leave(handle)
+    # out of the stash first: making a frame may run code that receives from this socket
     with critical_section(handle):
         if handle.stash is None:
-            # free-threaded only
+            # whom entering told, or without the GIL another thread
             raise ThreadError("another thread received from this socket at the same time: a socket belongs to one thread at a time")
-        handle.idle = RECEIVED_FROM_STASH
-        content, more, handle.stash_number = handle.stash[0]
+        content, more, number = handle.stash.pop(0)
+        if not handle.stash:
+            handle.stash = None
+    try:
         if copy:
             received = as_bytes(content)
         else:
-            frame = received = content if isinstance(content, Frame) else frame_class(content)
+            frame = content if isinstance(content, Frame) else frame_class(content)
             frame.more = more
             if track:
                 frame.tracker = _FINISHED_TRACKER
-        handle.stash.pop(0)
-        if not handle.stash:
-            handle.stash = None
-        handle.idle = RECEIVED_FROM_STASH | (RECEIVED_MORE if more else RECEIVED_LAST)
+            received = frame
+    finally:
+        if received is None:
+            give_back(handle, [(content, more)], number)
+        # also then: what came before it is given back with its number, which puts it in front
+        with critical_section(handle):
+            handle.stash_number = number
+            handle.idle = RECEIVED_FROM_STASH
+            if received is not None:
+                handle.idle |= RECEIVED_MORE if more else RECEIVED_LAST
     return received
 
 
@@ -166,16 +177,22 @@ cdef list receive_parts(SocketHandle handle, int flags, bint copy, bint track):
     cdef Py_ssize_t count = 0
     cdef Py_ssize_t taken = 0
     cdef void *ptr
-    cdef list message
+    cdef int64_t number = 0
+    cdef list message = None
     if handle.stash is not None:
         enter(handle)
         try:
             message = [from_stash(handle, copy, track)]
+            number = handle.stash_number
             while handle.idle & RECEIVED_MORE:
                 if handle.stash is None:
                     return message + receive_parts(handle, 0, copy, track)
                 message.append(from_stash(handle, copy, track))
             return message
+        except BaseException:
+            if message:
+                give_back(handle, [(part, True) for part in message], number)
+            raise
         finally:
             leave(handle)
     try:
@@ -213,10 +230,11 @@ cdef list receive_parts(SocketHandle handle, int flags, bint copy, bint track):
             PyList_SET_ITEM(message, taken, part)
             taken += 1
         return message
+    except BaseException:
+        if count > 0:
+            keep(handle, message[:taken] if taken else [], list(range(taken)), parts, taken, count)
+        raise
     finally:
-        while taken < count:
-            _lib.msg_close(&parts[taken])
-            taken += 1
         if parts != few:
             free(parts)
 

@@ -267,7 +267,7 @@ class MessageTracker:
     @property
     def done(self):
         """Whether libzmq has let go of every buffer."""
-        return all(event.is_set() for event in self.events) and all(peer.done for peer in self.peers)
+        return all(event.is_set() for event in events_of(self))
 
     def wait(self, timeout=-1):
         """Block until the message is done.
@@ -280,18 +280,31 @@ class MessageTracker:
         if timeout is False or timeout < 0:
             timeout = ONE_WEEK
         deadline = wait_now_ns() + int(timeout * 1e9)
-        for event in self.events:
+        for event in events_of(self):
             event.wait(timeout=max(0.0, (deadline - wait_now_ns()) / 1e9))
             if not event.is_set():
                 raise NotDone(f"libzmq still holds the message after {timeout} s")
-        for peer in self.peers:
-            peer.wait(timeout=max(0.0, (deadline - wait_now_ns()) / 1e9))
 
     def __await__(self):
         """Wait in the running event loop until the message is done: ``await tracker``."""
         if await_tracker is None:
             raise TypeError("a MessageTracker is awaited in an event loop: import zmq.asyncio or zmq.anyio first")
         return await_tracker(self).__await__()
+
+
+def events_of(tracker):
+    """Return the set of all events that a tracker waits for. No recursion: a chain of trackers may be long, or a ring."""
+    cdef set events = set()
+    cdef set seen = {tracker}
+    cdef list trackers = [tracker]
+    while trackers:
+        tracker = trackers.pop()
+        events.update(tracker.events)
+        for peer in tracker.peers:
+            if peer not in seen:
+                seen.add(peer)
+                trackers.append(peer)
+    return events
 
 
 _FINISHED_TRACKER = MessageTracker()

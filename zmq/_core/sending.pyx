@@ -12,6 +12,9 @@ from libc.errno cimport EAGAIN
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
+
 from . cimport _lib
 from ._lib cimport FEW_PARTS
 from .buffer cimport get_buffer, release_buffer
@@ -233,8 +236,8 @@ cdef bint send_at_once(SocketHandle handle, object msg_parts, int flags) except 
     cdef Py_ssize_t count
     cdef PyObject *few[FEW_PARTS]
     cdef PyObject **items
-    if HANDLE_PER_CALL:
-        # another thread may change a list meanwhile
+    if HANDLE_PER_CALL or handle.watcher is not None:
+        # another thread may change a list meanwhile, or while entering tells the watcher
         msg_parts = tuple(msg_parts)
     items = abi_items(msg_parts, few, FEW_PARTS, &count)
     return few_small_bytes(items, count) and send_bytes(handle, items, count, flags)
@@ -262,7 +265,11 @@ cdef object _send_parts(
         event = new_event()
     drain()
     if count > FEW_PARTS:
-        parts = <zmq_msg_t *> malloc(count * sizeof(zmq_msg_t))
+        # a class of the program's may say any length
+        if <size_t> count <= PY_SSIZE_T_MAX // sizeof(zmq_msg_t):
+            parts = <zmq_msg_t *> malloc(count * sizeof(zmq_msg_t))
+        else:
+            parts = NULL
         if parts == NULL:
             raise MemoryError(f"no memory for a message of {count} frames")
     try:

@@ -20,7 +20,7 @@ from .handle cimport (
     take_watcher, wait_ready, watch,
 )
 from .life cimport KEEP_LINGER, closed_socket, need_descriptors, socket_adopt, socket_open, socket_shut, wait_for_place
-from .libzmq cimport ENOTSUP, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, zmq_msg_t
+from .libzmq cimport ENOCOMPATPROTO, ENOTSUP, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_STREAM, zmq_msg_t
 from .receiving cimport (
     continued_last, from_stash, give_back, number_received, receive_batch, receive_parts, take_frame, wait_to_receive,
 )
@@ -86,8 +86,12 @@ cdef int call_endpoint(SocketHandle handle, endpoint_call call, object address) 
     if b"\0" in name:
         return endpoint_failed(EINVAL, name)
     if is_inproc:
+        if handle.type == ZMQ_STREAM and (call is _lib.try_bind or call is _lib.try_connect):
+            # it is for TCP alone (zmq_socket(3)), and libzmq aborts when a message of several frames comes from within the process
+            return endpoint_failed(ENOCOMPATPROTO, name)
         before_inproc(handle, call, name)
-    elif call is _lib.try_bind or call is _lib.try_connect:
+    elif call is _lib.try_bind or call is _lib.try_connect or not name.startswith(b"ipc:"):
+        # to resolve an address takes one too, and libzmq does so to find what it has bound
         need_descriptors(2)
     while True:
         ptr = enter(handle)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
+import sys
 from weakref import WeakKeyDictionary
 
 from .._core.awaiting import Turns
@@ -69,19 +71,34 @@ def unwatch_fd(loop: asyncio.AbstractEventLoop, fd: int, event: int) -> None:
             raise
 
 
+if sys.platform == "win32":
+    # a socket's descriptor is none of the C library's there
+
+    def _own(fd: int) -> int:
+        return fd
+
+    def _close_own(fd: int) -> None:
+        pass
+else:
+    _own, _close_own = os.dup, os.close
+
+
 class LoopReadiness(Turns, Readiness):
     """A socket's waiters in one event loop."""
 
     loop: asyncio.AbstractEventLoop
     budget: int
     look_due: bool
+    fd: int = -1
 
     def __init__(self, socket: _CoreSocket, loop: asyncio.AbstractEventLoop) -> None:
         core = _CoreSocket(shadow=socket)
         Readiness.__init__(self, core.get, core._watch, core._unwatch)
         self.core = core
         self.loop = loop
-        self.fd: int = core.get(SocketOption.FD)
+        # of its own: the socket's is closed by whatever object closes it, and its number given to the next socket, while the loop
+        # still watches it; libuv aborts the process then
+        self.fd = _own(core.get(SocketOption.FD))
         self.look_due = False
         self.begin_turn()
         self.attach()
@@ -120,6 +137,13 @@ class LoopReadiness(Turns, Readiness):
     def leave(self) -> None:
         self.left = True
         self.budget = 0
-        self.detach()
+        if self.fd >= 0:
+            self.detach()
+            self.__del__()
         self._unwatch()
         self.forget()
+
+    def __del__(self, close: Callable[[int], None] = _close_own) -> None:  # the module's own name may be gone by then
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            close(fd)

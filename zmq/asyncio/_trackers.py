@@ -10,13 +10,11 @@ import asyncio
 import selectors
 from weakref import WeakKeyDictionary
 
-from .._core.release import ReleaseEvent, ReleaseWaker, set_tracker_awaiter
+from .._core.release import ReleaseEvent, ReleaseWaker, events_of, set_tracker_awaiter
 from ._loops import running_loop, unwatch_fd, watch_fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from .._core.release import MessageTracker
 
 
@@ -59,10 +57,6 @@ class _Awaited:
 _awaited: WeakKeyDictionary[asyncio.AbstractEventLoop, _Awaited] = WeakKeyDictionary()
 
 
-def _events_of(tracker: MessageTracker) -> set[Any]:
-    return set(tracker.events).union(*(_events_of(peer) for peer in tracker.peers))
-
-
 async def released(tracker: MessageTracker) -> None:
     """Return when a tracker is done."""
     if tracker.done:
@@ -74,7 +68,7 @@ async def released(tracker: MessageTracker) -> None:
 
         await to_thread.run_sync(tracker.wait, abandon_on_cancel=True)
         return
-    events = _events_of(tracker)
+    events = events_of(tracker)
     ours = [event for event in events if isinstance(event, ReleaseEvent)]
     if len(ours) < len(events):
         await loop.run_in_executor(None, tracker.wait)

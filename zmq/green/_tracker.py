@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gevent import get_hub
 
 from .._core.frame import Frame as _CoreFrame
 from .._core.release import MessageTracker as _BlockingTracker
-from .._core.release import ReleaseEvent, ReleaseWaker
+from .._core.release import ReleaseEvent, ReleaseWaker, events_of
 from ..error import NotDone
 from ._hub import Waiter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ONE_WEEK = 7 * 24 * 3600.0
 
@@ -39,7 +36,7 @@ class MessageTracker(_BlockingTracker):
         deadline = monotonic() + limit
         hub = get_hub()
         waker = ReleaseWaker()
-        events = list(_events_of(self))
+        events = list(events_of(self))
         ours = [event for event in events if isinstance(event, ReleaseEvent)]
         watched = [waker.watch(event) for event in ours]
         all_watched = all(watched) and len(watched) == len(events)
@@ -60,12 +57,6 @@ class MessageTracker(_BlockingTracker):
             news.close()
             for event in ours:
                 waker.forget(event)
-
-
-def _events_of(tracker: Any) -> Iterator[Any]:
-    yield from tracker.events
-    for peer in tracker.peers:
-        yield from _events_of(peer)
 
 
 def for_greenlets(tracker: Any, data: Any) -> Any:

@@ -102,11 +102,14 @@ def _nothing_is_left_behind() -> Iterator[None]:
         now = live_handles()
         return now[0] <= sockets and now[1] <= buffers
 
+    def back_by_now() -> bool:
+        let_go()
+        return back()
+
     yield
     if not back():
         gc.collect()
-        let_go()
-        wait_until(back, GRACE, f"back at {sockets} sockets and {buffers} buffers")
+        wait_until(back_by_now, GRACE, f"back at {sockets} sockets and {buffers} buffers")
 
 
 @pytest.fixture

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import gc
 import pickle
+import sys
+import weakref
+from collections.abc import Callable
 
 import pytest
 import zmq
 import zmq.error
 
-from helpers import MakeSocket
+from helpers import MakePair, MakeSocket, let_go
 
 
 def test_class_tree() -> None:
@@ -161,3 +165,64 @@ def test_args_of_what_libzmq_reports_are_the_number(socket: MakeSocket) -> None:
         pull.recv(zmq.DONTWAIT)
     assert nothing.value.args == (zmq.EAGAIN,)
     assert pickle.loads(pickle.dumps(nothing.value)).errno == zmq.EAGAIN
+
+
+def nothing_there(a: zmq.SyncSocket, b: zmq.SyncSocket) -> None:
+    with pytest.raises(zmq.Again):
+        b.recv(zmq.DONTWAIT)
+
+
+def no_frame(a: zmq.SyncSocket, b: zmq.SyncSocket) -> None:
+    with pytest.raises(TypeError):
+        a.send_multipart([b"x", 1])
+
+
+#: Calls that have a `try` on their way.
+CALLS: dict[str, Callable[[zmq.SyncSocket, zmq.SyncSocket], object]] = {
+    "send": lambda a, b: a.send(b"x"),
+    "send frames": lambda a, b: a.send_multipart([b"x", zmq.Frame(b"y")], copy=False),
+    "receive": lambda a, b: (a.send(b"x"), b.recv_multipart(copy=False)),
+    "an option": lambda a, b: setattr(a, "linger", a.linger),
+    "nothing there": nothing_there,
+    "no frame": no_frame,
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_call_while_an_exception_is_handled(pair: MakePair, call: str) -> None:
+    """It stays the one that is handled, with its traceback, and ends afterwards, though a frame of its traceback names it."""
+
+    class Failure(LookupError):
+        pass  # its objects can have weak references
+
+    a, b = pair()
+    ended: list[weakref.ref[Failure]] = []
+
+    def fail() -> None:
+        error = Failure()
+        ended.append(weakref.ref(error))
+        raise error
+
+    def handle() -> None:
+        try:
+            fail()
+        except LookupError:
+            before = sys.exc_info()
+            CALLS[call](a, b)
+            assert sys.exc_info() == before
+            raise
+
+    for _ in range(20):
+        try:
+            handle()
+        except LookupError as error:
+            trace = error.__traceback__
+            names = []
+            while trace is not None:
+                names.append(trace.tb_frame.f_code.co_name)
+                trace = trace.tb_next
+            assert names == ["test_call_while_an_exception_is_handled", "handle", "fail"]
+    gc.collect()
+    let_go()
+    let_go()
+    assert [failure() for failure in ended] == [None] * 20

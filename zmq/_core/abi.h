@@ -95,6 +95,31 @@ static inline int abi_check_signals(void)
 #undef PyErr_CheckSignals
 #define PyErr_CheckSignals abi_check_signals
 
+/* A traceback that C has seen holds its frames by counted references, which PyPy's collector takes for roots: when a frame names the
+   exception, as one that has come to `raise error` does, neither ever ends, nor does what its frames name. At each `try` Cython asks for
+   the exception that is being handled, and with it for its traceback; this asks for the exception alone. */
+#if PY_VERSION_HEX >= 0x030B0000
+static inline void abi_get_exc_info(PyObject **type, PyObject **value, PyObject **traceback)
+{
+    *type = *traceback = NULL;
+    *value = PyErr_GetHandledException();
+}
+
+static inline void abi_set_exc_info(PyObject *type, PyObject *value, PyObject *traceback)
+{
+    if (type != NULL || value == NULL) {
+        PyErr_SetExcInfo(type, value, traceback);
+        return;
+    }
+    PyErr_SetHandledException(value);
+    Py_DECREF(value);
+}
+#undef PyErr_GetExcInfo
+#undef PyErr_SetExcInfo
+#define PyErr_GetExcInfo abi_get_exc_info
+#define PyErr_SetExcInfo abi_set_exc_info
+#endif
+
 #define abi_set_am_send(type, function) ((void) (function))
 #define abi_set_iternext(type, function) ((void) (function))
 

@@ -79,14 +79,7 @@ class Poller:
         Raises:
             ZMQError: ENOTSOCK, a socket is closed. ContextTerminated. TypeError, ValueError: no member to poll (zmq_poll(3)).
         """
-        return zmq_poll(self.sockets, -1 if timeout is None else plain_number(timeout))
-
-
-def plain_number(number: Any) -> Any:
-    """Make an int or float of another number, such as numpy's integers; what is no number stays, for the core to refuse."""
-    if isinstance(number, (int, float)) or not hasattr(number, "__float__"):
-        return number
-    return float(number)
+        return zmq_poll(self.sockets, -1 if timeout is None else timeout)
 
 
 def select(
@@ -120,7 +113,7 @@ def select_with(
     if timeout is None:
         milliseconds = -1.0
     else:
-        milliseconds = plain_number(timeout) * 1000
+        milliseconds = timeout * 1000
         if -1 < milliseconds < 0:  # what is left of a time that ran out just now, not "for ever"
             milliseconds = 0.0
     ready = poll(list(wanted.items()), milliseconds)

@@ -101,6 +101,8 @@ class Socket(SocketMethods, Generic[_T]):
     _shadow_obj: Any = None
     _repr_cls: str = "zmq.Socket"
     _poller_class = Poller
+    #: The verbs that a program's subclass has of its own: _by_frame.py.
+    _own_verbs: frozenset[str] = frozenset()
 
     if TYPE_CHECKING:  # what the methods for all flavours return as Any, this flavour knows
 
@@ -142,7 +144,7 @@ class Socket(SocketMethods, Generic[_T]):
         if not cls.__module__.startswith("zmq."):
             from . import _by_frame  # only here: most programs define no such class
 
-            _by_frame.honour(Socket, cls)
+            _by_frame.honour(cls)
 
     def __del__(self, exiting: Callable[[], bool] = exiting) -> None:  # the module's own name may be gone by then
         if not (self._shadow or self.closed or self._forked or exiting()):

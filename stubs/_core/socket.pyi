@@ -12,6 +12,8 @@ from .handle import SocketHandle
 from .release import MessageTracker
 from .sockopt import OptionHolder, _BytesOption, _IntOption
 
+def go_by_frame(send: Callable[..., Any], recv: Callable[..., list[Any]]) -> None: ...
+
 @disjoint_base
 class Socket(OptionHolder):
     """A libzmq socket, without the conveniences of zmq.Socket."""

@@ -335,6 +335,8 @@ def test_timeouts_of_other_number_types(pair: MakePair, number: Any) -> None:
     poller = zmq.Poller()
     poller.register(b, zmq.POLLIN)
     assert poller.poll(number) == []
+    assert b.poll(number) == 0
+    assert zmq.zmq_poll([(b, zmq.POLLIN)], number) == []
     assert zmq.select([b], [], [], number / 100) == ([], [], [])
     a.send(b"x")
     assert poller.poll(number + 30_000) == [(b, zmq.POLLIN)]

@@ -128,20 +128,41 @@ def test_plain_sockets_stay_as_they_are(plain: zmq.Socket[bytes]) -> None:
         assert plain.recv_multipart() == [b"a", b"b"]
 
 
-def test_defining_a_subclass_without_verbs_changes_nothing(run_child: RunChild) -> None:
+#: Taken before any class of the program's exists, as eventlet does.
+SEND_WHOLE, RECV_WHOLE = zmq.Socket.send_multipart, zmq.Socket.recv_multipart
+
+
+def test_multipart_verbs_taken_from_the_class_go_through_them_too(plain: zmq.Socket[bytes]) -> None:
+    with beside(plain, Noted) as noted:
+        SEND_WHOLE(noted, [b"ab", b"cd"])
+        assert plain.recv_multipart() == [b"ba", b"dc"]
+        plain.send_multipart([b"ab", b"cd"])
+        assert RECV_WHOLE(noted) == [b"ba", b"dc"]
+        assert [name for name, _ in noted.seen] == ["send", "send", "recv", "recv"]
+
+
+def test_subclasses_of_sockets_that_wait_in_an_event_loop(run_child: RunChild) -> None:
+    """Their own verbs return futures: the multipart ones do not go through them."""
     run_child(
         """
-        import zmq, zmq.asyncio
-        before = zmq.Socket.send_multipart, zmq.Socket.recv_multipart
-        class Named(zmq.Socket):
-            name = None
-            def send_named(self, *parts): return self.send_multipart([self.name, *parts])
-        assert (zmq.Socket.send_multipart, zmq.Socket.recv_multipart) == before
-        class Other(zmq.Socket):
-            def recv(self, *args, **kwargs): return super().recv(*args, **kwargs)
-        assert zmq.Socket.send_multipart is before[0] and zmq.Socket.recv_multipart is not before[1]
+        import asyncio, zmq, zmq.asyncio
+        class Noted(zmq.asyncio.Socket):
+            def send(self, *args, **kwargs): raise AssertionError
+            recv = send
+        class Blocking(zmq.Socket):
+            def send(self, *args, **kwargs): raise AssertionError
+            recv = send
+        async def main():
+            with zmq.asyncio.Context() as context:
+                with context.socket(zmq.PAIR, socket_class=Noted) as a, context.socket(zmq.PAIR, socket_class=Noted) as b:
+                    a.bind("inproc://x")
+                    b.connect("inproc://x")
+                    waiting = b.recv_multipart()
+                    for _ in range(3): await a.send_multipart([b"x", b"y"])
+                    assert await waiting == await b.recv_multipart() == [b"x", b"y"]
+        asyncio.run(main())
         """
-    )
+    ).ok()
 
 
 def test_flags_reach_an_overridden_recv_by_position(plain: zmq.Socket[bytes]) -> None:

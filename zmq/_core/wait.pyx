@@ -74,14 +74,17 @@ cdef int64_t deadline_in(long milliseconds) noexcept:
 
 cdef int64_t deadline_of(object milliseconds) except? -2:
     """The same for a user's timeout: None or negative is forever; fractions of a millisecond are cut off."""
-    cdef long span
+    cdef double span
     if milliseconds is None:
         return WAIT_FOREVER
-    if not isinstance(milliseconds, (int, float)):
+    if not isinstance(milliseconds, (int, float)) and not hasattr(milliseconds, "__float__"):
         raise TypeError(f"a timeout is a number of milliseconds or None, not {milliseconds!r}")
+    try:
+        span = float(milliseconds)
+    except OverflowError:
+        return WAIT_FOREVER
     # anything over ten years is forever, and must not overflow
-    span = -1 if milliseconds < 0 or milliseconds > 3e11 else int(milliseconds)
-    return deadline_in(span)
+    return deadline_in(-1 if span <= -1 or span > 3e11 or span != span else <long> span)
 
 
 cdef int64_t time_left(int64_t deadline) noexcept nogil:

@@ -25,14 +25,14 @@ def zmq_poll(sockets: Sequence[tuple[Any, int]], timeout: float | None = -1) -> 
 
     Args:
         sockets: list of (object, flags): a zmq socket of any flavour, a descriptor or an object with fileno(); zmq.POLLIN, POLLOUT.
-        timeout: milliseconds; None or negative: no limit, also without any sockets. 0 only looks.
+        timeout: milliseconds; None or -1 and less: no limit, also without any sockets. 0 only looks.
     Returns:
         List of (object, mask) for what is ready: sockets as they were given, everything else as its descriptor.
     Raises:
         As zmq.zmq_poll (zmq_poll(3)).
     """
     members = list(sockets)
-    deadline = None if timeout is None or timeout < 0 else monotonic() + timeout / 1000
+    deadline = None if timeout is None or timeout <= -1 else monotonic() + max(0.0, float(timeout)) / 1000
     while True:
         ready = _zmq_poll(members, 0)
         left = None if deadline is None else (deadline - monotonic()) * 1000

@@ -248,6 +248,8 @@ def test_awaited(actx: zmq.asyncio.Context) -> None:
             await pub.wait_connected(3, 30)
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(pub.wait_connected(3), 0.03)
+        for socket in (pub, *subs):
+            socket.close()
 
     asyncio.run(main())
 

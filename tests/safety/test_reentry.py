@@ -197,6 +197,7 @@ def handler(*_):
 async def main():
     global awaited
     awaited = zmq.asyncio.Socket.shadow(a)
+    asyncio.get_running_loop().slow_callback_duration = 60  # in asyncio's debug mode
     signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, 0.1)
     threading.Timer(0.5, b.send_many, ([b"first", b"second"],)).start()

@@ -110,13 +110,7 @@ def select_with(
     for members, flag in ((rlist, POLLIN), (wlist, POLLOUT), (xlist, POLLERR)):
         for member in members:
             wanted[member] = wanted.get(member, 0) | flag
-    if timeout is None:
-        milliseconds = -1.0
-    else:
-        milliseconds = timeout * 1000
-        if -1 < milliseconds < 0:  # what is left of a time that ran out just now, not "for ever"
-            milliseconds = 0.0
-    ready = poll(list(wanted.items()), milliseconds)
+    ready = poll(list(wanted.items()), -1 if timeout is None else timeout * 1000)
     return (
         [member for member, mask in ready if mask & POLLIN],
         [member for member, mask in ready if mask & POLLOUT],

@@ -326,7 +326,13 @@ def test_select_timeout_is_in_seconds(pair: MakePair) -> None:
 
 
 def test_select_does_not_wait_for_ever_when_the_time_has_just_run_out(run_child: RunChild) -> None:
-    run_child("import zmq; s = zmq.Context().socket(zmq.PULL); assert zmq.select([s], [], [], -0.0004) == ([], [], [])")
+    run_child(
+        """
+        import zmq
+        with zmq.Context() as context, context.socket(zmq.PULL) as s:
+            assert zmq.select([s], [], [], -0.0004) == ([], [], [])
+        """
+    ).ok()
 
 
 @pytest.mark.parametrize("number", [Fraction(1), Decimal(1), Fraction(0)])

@@ -265,6 +265,7 @@ def test_greenlets_of_a_direction_are_served_in_turn(gctx: zmq.green.Context) ->
 
 def test_a_send_that_takes_the_news_off_the_descriptor_leaves_no_receiver_behind(gctx: zmq.green.Context) -> None:
     router, dealer = gctx.socket(zmq.ROUTER), gctx.socket(zmq.DEALER)
+    router.router_mandatory = 1  # otherwise it drops what is over its high-water mark
     dealer.connect(bind_any(router, "tcp"))
 
     def serve() -> None:

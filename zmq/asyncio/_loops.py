@@ -139,11 +139,13 @@ class LoopReadiness(Turns, Readiness):
         self.budget = 0
         if self.fd >= 0:
             self.detach()
-            self.__del__()
+            self._close_fd()
         self._unwatch()
         self.forget()
 
-    def __del__(self, close: Callable[[int], None] = _close_own) -> None:  # the module's own name may be gone by then
+    def _close_fd(self, close: Callable[[int], None] = _close_own) -> None:  # the module's own name may be gone by then
         fd, self.fd = self.fd, -1
         if fd >= 0:
             close(fd)
+
+    __del__ = _close_fd

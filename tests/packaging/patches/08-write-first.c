@@ -1,26 +1,16 @@
 /* A dialogue over tcp does not register for writing, and deregister, with each message; a burst and a message that no buffer holds arrive. */
 
 #define _GNU_SOURCE
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <zmq.h>
+
+#include "check.h"
 
 #define TURNS 200
 #define BURST 20000
 #define LARGE (16 << 20)
-
-#define CHECK(condition)                                                                     \
-    do {                                                                                     \
-        if (!(condition)) {                                                                  \
-            fprintf(stderr, "line %d: %s: %s\n", __LINE__, #condition, zmq_strerror(errno)); \
-            return 1;                                                                        \
-        }                                                                                    \
-    } while (0)
 
 static volatile int changes;
 

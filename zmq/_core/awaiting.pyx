@@ -33,6 +33,28 @@ cdef extern from "Python.h":
 
     ctypedef PyObject *(*iternextfunc)(PyObject *iterator) except? NULL
 
+cdef extern from *:
+    """
+    #if PY_VERSION_HEX < 0x030C0000 && !defined(PYPY_VERSION) && !defined(Py_LIMITED_API) && !defined(_WIN32)
+    /* Before 3.12 asyncio asks the system for the number of the process whenever it is asked for the running loop. This looks at what
+       it keeps for the thread, whose form will not change any more in those versions. */
+    typedef struct {
+        PyObject_HEAD
+        PyObject *loop;
+        pid_t process;
+    } running_loop_holder;
+
+    static int is_surely_running(PyObject *loop, PyObject *name)
+    {
+        PyObject *kept = PyThreadState_GetDict(), *holder = kept ? PyDict_GetItemWithError(kept, name) : NULL;
+        return holder && Py_TYPE(holder)->tp_basicsize == sizeof(running_loop_holder) && ((running_loop_holder *) holder)->loop == loop;
+    }
+    #else
+    #define is_surely_running(loop, name) 0
+    #endif
+    """
+    bint is_surely_running(object loop, object name)
+
 cdef extern from "abi.h":
     void abi_set_am_send(type cls, sendfunc function)
     void abi_set_iternext(type cls, iternextfunc function)
@@ -47,6 +69,8 @@ cdef enum:
 
 cdef enum Kind:
     FRAME, MESSAGE, FRAMES, MESSAGES
+
+cdef str RUNNING = "__asyncio_running_event_loop__"
 
 cdef object running_loop = None
 cdef object future_class = None
@@ -396,7 +420,8 @@ cdef class Turns:
 
     cdef bint allow(self, object queue) except -1:
         """Whether an operation may be tried at once, here and now."""
-        return (self.budget > 0 or self.go_on()) and not len(queue) and self.loop is running_loop()
+        return (self.budget > 0 or self.go_on()) and not len(queue) and \
+            (is_surely_running(self.loop, RUNNING) or self.loop is running_loop())
 
     cdef bint go_on(self) noexcept:
         """Whether this turn may last longer, though its budget is used up."""

@@ -30,6 +30,8 @@ def directives(config: BuildConfig) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "language_level": 3,
         "binding": True,
+        # What inspect.signature() reads of a function that is not bound.
+        "embedsignature.format": "clinic",
         "freethreading_compatible": True,
         # Indexes and divisors are checked where they come from, at the Python boundary.
         "boundscheck": False,

@@ -45,6 +45,7 @@ cdef int try_send(void *socket, zmq_msg_t *msg, int flags) noexcept nogil
 cdef int try_send_copy(void *socket, const void *data, size_t size, int flags) noexcept nogil
 cdef int try_send_parts(void *socket, zmq_msg_t *parts, Py_ssize_t count, int flags, Py_ssize_t *sent) noexcept nogil
 cdef Py_ssize_t try_recv(void *socket, zmq_msg_t *msg) noexcept nogil
+cdef Py_ssize_t try_recv_bytes(void *socket, zmq_msg_t *msg, PyObject **content, bint *more) noexcept
 cdef Py_ssize_t try_recv_parts(void *socket, zmq_msg_t *parts, Py_ssize_t capacity) noexcept nogil
 cdef Py_ssize_t try_recv_many(void *socket, zmq_msg_t *msgs, Py_ssize_t capacity, Py_ssize_t wanted, bint whole) noexcept nogil
 cdef object take_bytes(zmq_msg_t *msg)

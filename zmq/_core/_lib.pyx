@@ -5,7 +5,7 @@ that signals, deadlines and other threads keep their say.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.exc cimport PyErr_SetObject
+from cpython.exc cimport PyErr_Clear, PyErr_SetObject
 from cpython.ref cimport PyObject
 from libc.errno cimport EFAULT, EINTR, EINVAL, ENOMEM
 from libc.stdint cimport int64_t, uint32_t
@@ -20,6 +20,8 @@ cdef extern from "Python.h":
     # of borrowed pointers, without the GIL
     const char *PyBytes_AS_STRING_OF "PyBytes_AS_STRING"(PyObject *) nogil
     Py_ssize_t PyBytes_GET_SIZE_OF "PyBytes_GET_SIZE"(PyObject *) nogil
+    # NULL, instead of an exception that Cython would hand on
+    PyObject *new_bytes "PyBytes_FromStringAndSize"(const char *data, Py_ssize_t size)
 
 cdef extern from "capi_table.h":
     const void *capi_filled()
@@ -400,6 +402,21 @@ cdef Py_ssize_t try_recv(void *socket, zmq_msg_t *msg) noexcept nogil:
             return -error
     # zmq_msg_recv returns an int, cut at 2 GiB
     return z.zmq_msg_size(msg)
+
+
+cdef Py_ssize_t try_recv_bytes(void *socket, zmq_msg_t *msg, PyObject **content, bint *more) noexcept:
+    """The same, and a small message becomes bytes at once and is closed; `content` is NULL when there is still a message."""
+    cdef Py_ssize_t size = try_recv(socket, msg)
+    content[0] = NULL
+    if 0 <= size < COPY_WITHOUT_GIL:
+        more[0] = z.zmq_msg_more(msg)
+        content[0] = new_bytes(<const char *> z.zmq_msg_data(msg), size)
+        if content[0] == NULL:
+            # whoever takes the message tries again, and can keep it
+            PyErr_Clear()
+        else:
+            z.zmq_msg_close(msg)
+    return size
 
 
 cdef object take_bytes(zmq_msg_t *msg):

@@ -1,6 +1,8 @@
+from cpython.ref cimport Py_DECREF, PyObject
 from libc.stdint cimport int64_t
 
-from .handle cimport SocketHandle
+from . cimport _lib
+from .handle cimport RECEIVED_LAST, RECEIVED_MORE, SocketHandle, enter, leave
 from .libzmq cimport zmq_msg_t
 
 cdef enum:
@@ -16,3 +18,21 @@ cdef list receive_batch(SocketHandle handle, Py_ssize_t wanted, int flags, bint 
 cdef list continued_last(SocketHandle handle)
 cdef int64_t number_received(SocketHandle handle) noexcept
 cdef int give_back(SocketHandle handle, list frames, int64_t number) except -1
+
+
+cdef inline object receive_at_once(SocketHandle handle, zmq_msg_t *msg, bint copy, Py_ssize_t *size):
+    """A small message as bytes; None: `msg` has `size` bytes, or -errno when there is none. The stash is the caller's to look into."""
+    cdef PyObject *received = NULL
+    cdef bint more = False
+    cdef void *ptr = enter(handle)
+    if copy:
+        size[0] = _lib.try_recv_bytes(ptr, msg, &received, &more)
+    else:
+        size[0] = _lib.try_recv(ptr, msg)
+    leave(handle)
+    if received == NULL:
+        return None
+    handle.idle = RECEIVED_MORE if more else RECEIVED_LAST
+    content = <object> received
+    Py_DECREF(content)
+    return content

@@ -80,13 +80,12 @@ cdef int wait_to_receive(SocketHandle handle, zmq_msg_t *msg, int flags, int err
 cdef object receive_frame(SocketHandle handle, int flags, bint copy, bint track):
     """Socket.recv; None only with TRY, as for the other two."""
     cdef zmq_msg_t msg
-    cdef void *ptr
     cdef Py_ssize_t size
     if handle.stash is not None:
         return from_stash(handle, copy, track)
-    ptr = enter(handle)
-    size = _lib.try_recv(ptr, &msg)
-    leave(handle)
+    content = receive_at_once(handle, &msg, copy, &size)
+    if content is not None:
+        return content
     if size < 0 and wait_to_receive(handle, &msg, flags, -size):
         return None
     return take_frame(handle, &msg, copy, track)

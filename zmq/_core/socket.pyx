@@ -3,6 +3,7 @@
 What the verbs do is in sending.pyx and receiving.pyx; only their shortest ways are here.
 """
 
+cimport cython
 from cpython.buffer cimport Py_buffer
 from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
@@ -22,7 +23,8 @@ from .handle cimport (
 from .life cimport KEEP_LINGER, closed_socket, need_descriptors, socket_adopt, socket_open, socket_shut, wait_for_place
 from .libzmq cimport ENOCOMPATPROTO, ENOTSUP, ZMQ_PAIR, ZMQ_POLLIN, ZMQ_POLLOUT, ZMQ_STREAM, zmq_msg_t
 from .receiving cimport (
-    continued_last, from_stash, give_back, number_received, receive_batch, receive_parts, take_frame, wait_to_receive,
+    continued_last, from_stash, give_back, number_received, receive_at_once, receive_batch, receive_parts,
+    take_frame, wait_to_receive,
 )
 from .release cimport drain
 from .sending cimport SHARE_BYTES_FROM, check_batch, send_batch, send_frame, send_parts
@@ -366,6 +368,11 @@ cdef class Socket(OptionHolder):
 
     # ------------------------------------------------------------ the six verbs
 
+    # those for each message are built-in methods, which are called without Cython's function objects between; their signature is in
+    # the docstring
+
+    @cython.binding(False)
+    @cython.embedsignature(True)
     def send(self, data, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None):
         """Send one frame; see zmq.Socket.send, which this is.
 
@@ -392,6 +399,8 @@ cdef class Socket(OptionHolder):
                 _lib.fail(-rc)
         return send_frame(handle, self.copy_threshold, data, flags, copy, track, routing_id, group)
 
+    @cython.binding(False)
+    @cython.embedsignature(True)
     def send_multipart(self, msg_parts, int flags=0, bint copy=True, bint track=False, routing_id=None, group=None, **kwargs):
         """Send a message of several frames, whole or not at all.
 
@@ -422,6 +431,8 @@ cdef class Socket(OptionHolder):
         """
         return send_batch(self.handle, self.copy_threshold, check_batch(messages, multipart), 0, flags, copy, multipart)
 
+    @cython.binding(False)
+    @cython.embedsignature(True)
     def recv(self, int flags=0, bint copy=True, bint track=False):
         """Receive one frame.
 
@@ -434,17 +445,18 @@ cdef class Socket(OptionHolder):
             ZMQError: what zmq_msg_recv(3) says: EFSM, ENOTSUP, ENOTSOCK...
         """
         cdef zmq_msg_t msg
-        cdef void *ptr
         cdef Py_ssize_t size
         if self.handle.stash is not None:
             return from_stash(self.handle, copy, track)
-        ptr = enter(self.handle)
-        size = _lib.try_recv(ptr, &msg)
-        leave(self.handle)
+        content = receive_at_once(self.handle, &msg, copy, &size)
+        if content is not None:
+            return content
         if size < 0:
             wait_to_receive(self.handle, &msg, flags, -size)
         return take_frame(self.handle, &msg, copy, track)
 
+    @cython.binding(False)
+    @cython.embedsignature(True)
     def recv_multipart(self, int flags=0, bint copy=True, bint track=False):
         """Receive all frames of a message.
 
@@ -471,6 +483,8 @@ cdef class Socket(OptionHolder):
         """
         return receive_batch(self.handle, n, flags, copy, multipart)
 
+    @cython.binding(False)
+    @cython.embedsignature(True)
     def recv_into(self, buffer, /, *, Py_ssize_t nbytes=0, int flags=0):
         """Receive one frame into memory of the caller's.
 

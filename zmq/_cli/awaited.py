@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import repeat
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -69,13 +70,13 @@ def push_pull(pace: Any, kind: str, transport: str) -> float:
     with event_loop(kind) as run, sockets(zmq.asyncio, transport, zmq.PULL, zmq.PUSH) as (pull, push):
 
         async def send(count: int) -> None:
-            for _ in range(count):
+            for _ in repeat(None, count):
                 await push.send(PAYLOAD)
 
         async def both(count: int) -> float:
             start = perf_counter()
             sending = asyncio.ensure_future(send(count))
-            for _ in range(count):
+            for _ in repeat(None, count):
                 await pull.recv()
             await sending
             return perf_counter() - start
@@ -90,13 +91,13 @@ def req_rep(pace: Any, kind: str, transport: str) -> float:
     with event_loop(kind) as run, sockets(zmq.asyncio, transport, zmq.REP, zmq.REQ) as (rep, req):
 
         async def serve(count: int) -> None:
-            for _ in range(count):
+            for _ in repeat(None, count):
                 await rep.send(await rep.recv())
 
         async def both(count: int) -> float:
             start = perf_counter()
             serving = asyncio.ensure_future(serve(count))
-            for _ in range(count):
+            for _ in repeat(None, count):
                 await req.send(PAYLOAD)
                 await req.recv()
             await serving
@@ -113,11 +114,11 @@ def router_dealers(pace: Any, kind: str, transport: str) -> float:
         message = [b"", PAYLOAD]
 
         async def serve(count: int) -> None:
-            for _ in range(count):
+            for _ in repeat(None, count):
                 await router.send_multipart(await router.recv_multipart())
 
         async def ask(dealer: Any, count: int) -> None:
-            for _ in range(count):
+            for _ in repeat(None, count):
                 await dealer.send_multipart(message)
                 await dealer.recv_multipart()
 
@@ -139,7 +140,7 @@ def receive_from_process(pace: Any, kind: str, how: str, size: int, peer_process
         pull.rcvtimeo = -1
 
         async def one_by_one(count: int) -> None:
-            for _ in range(count):
+            for _ in repeat(None, count):
                 await pull.recv()
 
         async def iterated(count: int) -> None:
@@ -181,11 +182,11 @@ def green_push_pull(pace: Any) -> float:
     with sockets(zmq.green, "inproc", zmq.PULL, zmq.PUSH) as (pull, push):
 
         def send(count: int) -> None:
-            for _ in range(count):
+            for _ in repeat(None, count):
                 push.send(PAYLOAD)
 
         def receive(count: int) -> None:
-            for _ in range(count):
+            for _ in repeat(None, count):
                 pull.recv()
 
         def loop(count: int) -> float:

@@ -9,6 +9,7 @@ package by a relative name, so that a rival is measured by the very same lines:
 
 `run` prints one JSON object per workload. Each workload calibrates its own number of operations,
 which also warms it up; the garbage collector and the CPU affinity stay as the interpreter has them.
+Loops go over `repeat(None, count)`, as timeit's do: making the numbers of a range is not what is measured.
 `limit.c` has the same loops in C under the same names.
 """
 
@@ -26,6 +27,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from time import perf_counter, sleep
 from typing import IO, Any
 
@@ -121,7 +123,7 @@ def inproc_pair_16(pace: Pace) -> float:
 
         def loop(count: int) -> float:
             start = perf_counter()
-            for _ in range(count):
+            for _ in repeat(None, count):
                 send(payload)
                 recv()
             return perf_counter() - start
@@ -137,7 +139,7 @@ def inproc_multipart_4x16(pace: Pace) -> float:
 
         def loop(count: int) -> float:
             start = perf_counter()
-            for _ in range(count):
+            for _ in repeat(None, count):
                 send(parts)
                 recv()
             return perf_counter() - start
@@ -155,7 +157,7 @@ def inproc_numpy_1M(pace: Pace) -> float:
 
         def loop(count: int) -> float:
             start = perf_counter()
-            for _ in range(count):
+            for _ in repeat(None, count):
                 send(array, copy=False)
                 recv(copy=False)
             return perf_counter() - start
@@ -171,7 +173,7 @@ def inproc_bytes_1M(pace: Pace) -> float:
 
         def loop(count: int) -> float:
             start = perf_counter()
-            for _ in range(count):
+            for _ in repeat(None, count):
                 send(payload)
                 recv()
             return perf_counter() - start
@@ -193,7 +195,7 @@ def zero_copy_cost(pace: Pace) -> float:
 
             def loop(count: int) -> float:
                 start = perf_counter()
-                for _ in range(count):
+                for _ in repeat(None, count):
                     send(payload, copy=False)  # noqa: B023 - called within this round only
                     recv(copy=False)  # noqa: B023
                 return perf_counter() - start
@@ -237,10 +239,10 @@ def peer(role: str, endpoint: str, size: int, lines: IO[str]) -> None:
         send, recv = socket.send, socket.recv
         for line in lines:
             if role == "push":
-                for _ in range(int(line)):
+                for _ in repeat(None, int(line)):
                     send(payload)
             else:
-                for _ in range(int(line)):
+                for _ in repeat(None, int(line)):
                     send(recv())
 
 
@@ -263,7 +265,7 @@ def push_pull(pace: Pace, size: int) -> float:
                 start_peer(count + 1)
                 recv()
                 start = perf_counter()
-                for _ in range(count):
+                for _ in repeat(None, count):
                     recv()
                 return perf_counter() - start
 
@@ -305,7 +307,7 @@ def tcp_reqrep_16(pace: Pace) -> float:
                 send(payload)
                 recv()
                 start = perf_counter()
-                for _ in range(count):
+                for _ in repeat(None, count):
                     send(payload)
                     recv()
                 return perf_counter() - start
@@ -350,7 +352,7 @@ def poll_idle(pace: Pace, sockets: int) -> float:
 
         def loop(count: int) -> float:
             start = perf_counter()
-            for _ in range(count):
+            for _ in repeat(None, count):
                 poll(0)
             return perf_counter() - start
 
@@ -385,7 +387,7 @@ def option_linger(pace: Pace) -> float:
 
         def loop(count: int) -> float:
             start = perf_counter()
-            for _ in range(count):
+            for _ in repeat(None, count):
                 socket.linger  # noqa: B018 - the read is what is measured
             return perf_counter() - start
 
@@ -399,7 +401,7 @@ def socket_create_close(pace: Pace) -> float:
 
         def loop(count: int) -> float:
             start = perf_counter()
-            for _ in range(count):
+            for _ in repeat(None, count):
                 while True:
                     try:
                         context.socket(zmq.PAIR).close()

@@ -48,7 +48,8 @@ cdef Py_ssize_t try_recv(void *socket, zmq_msg_t *msg) noexcept nogil
 cdef Py_ssize_t try_recv_bytes(void *socket, zmq_msg_t *msg, PyObject **content, bint *more) noexcept
 cdef Py_ssize_t try_recv_parts(void *socket, zmq_msg_t *parts, Py_ssize_t capacity) noexcept nogil
 cdef Py_ssize_t try_recv_many(void *socket, zmq_msg_t *msgs, Py_ssize_t capacity, Py_ssize_t wanted, bint whole) noexcept nogil
-cdef object take_bytes(zmq_msg_t *msg)
+cdef object take_small(zmq_msg_t *msg)
+cdef object take_large(zmq_msg_t *msg)
 cdef Py_ssize_t take_into(zmq_msg_t *msg, void *to, size_t room) noexcept
 cdef int try_send_bytes(void *socket, PyObject **parts, Py_ssize_t count, int flags, Py_ssize_t *sent) noexcept nogil
 

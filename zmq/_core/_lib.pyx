@@ -419,15 +419,21 @@ cdef Py_ssize_t try_recv_bytes(void *socket, zmq_msg_t *msg, PyObject **content,
     return size
 
 
-cdef object take_bytes(zmq_msg_t *msg):
-    """The content as bytes; the message is closed, unless there is no memory for them."""
+cdef object take_small(zmq_msg_t *msg):
+    """The content as bytes, with the message closed unless there is no memory for them; None: it is not small."""
     cdef size_t size = z.zmq_msg_size(msg)
-    cdef object content
-    if size <= COPY_WITHOUT_GIL:
-        content = PyBytes_FromStringAndSize(<const char *> z.zmq_msg_data(msg), size)
-    else:
-        content = PyBytes_FromStringAndSize(NULL, size)
-        _copy_out(PyBytes_AS_STRING(content), msg, size)
+    if size >= COPY_WITHOUT_GIL:
+        return None
+    content = PyBytes_FromStringAndSize(<const char *> z.zmq_msg_data(msg), size)
+    z.zmq_msg_close(msg)
+    return content
+
+
+cdef object take_large(zmq_msg_t *msg):
+    """The same for any other, copied without the GIL."""
+    cdef size_t size = z.zmq_msg_size(msg)
+    content = PyBytes_FromStringAndSize(NULL, size)
+    _copy_out(PyBytes_AS_STRING(content), msg, size)
     z.zmq_msg_close(msg)
     return content
 

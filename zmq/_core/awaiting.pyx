@@ -36,8 +36,8 @@ cdef extern from "Python.h":
 cdef extern from *:
     """
     #if PY_VERSION_HEX < 0x030C0000 && !defined(PYPY_VERSION) && !defined(Py_LIMITED_API) && !defined(_WIN32)
-    /* Before 3.12 asyncio asks the system for the number of the process whenever it is asked for the running loop. This looks at what
-       it keeps for the thread, whose form will not change any more in those versions. */
+    /* Before 3.12 asyncio asks the system for the number of the process whenever it is asked for the running loop. This looks at
+       what it keeps for the thread, whose form will not change any more in those versions. */
     typedef struct {
         PyObject_HEAD
         PyObject *loop;
@@ -46,8 +46,10 @@ cdef extern from *:
 
     static int is_surely_running(PyObject *loop, PyObject *name)
     {
-        PyObject *kept = PyThreadState_GetDict(), *holder = kept ? PyDict_GetItemWithError(kept, name) : NULL;
-        return holder && Py_TYPE(holder)->tp_basicsize == sizeof(running_loop_holder) && ((running_loop_holder *) holder)->loop == loop;
+        PyObject *kept = PyThreadState_GetDict();
+        PyObject *holder = kept ? PyDict_GetItemWithError(kept, name) : NULL;
+        return holder && Py_TYPE(holder)->tp_basicsize == sizeof(running_loop_holder)
+               && ((running_loop_holder *) holder)->loop == loop;
     }
     #else
     #define is_surely_running(loop, name) 0

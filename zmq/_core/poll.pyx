@@ -19,6 +19,10 @@ from .wait cimport (
     waker_put,
 )
 
+from ._lib import build_info
+
+cdef bint LOOKING_IS_FREE = "07-idle-mailbox.patch" in build_info()["patches"].split()
+
 
 cdef struct Item:
     PyObject *handle       # SocketHandle, owned; NULL for a plain descriptor
@@ -78,15 +82,15 @@ cdef int release_items(Item *items, Py_ssize_t count) noexcept:
     return 0
 
 
-cdef Py_ssize_t look_at_sockets(Item *items, Py_ssize_t count) except -1:
-    """Ask the sockets for their events, except those known to be idle; how many are ready.
+cdef Py_ssize_t look_at_sockets(Item *items, Py_ssize_t count, bint idle_too) except -1:
+    """Ask the sockets for their events, if need be without those known to be idle; how many are ready.
 
-    Asking empties a socket's mailbox, so that an idle one can only become ready by a call of ours or through its descriptor. Asking
-    costs a system call each, waiting for all descriptors costs one.
+    Asking empties a socket's mailbox, so that an idle one can only become ready by a call of ours or through its descriptor.
+    Waiting for all descriptors costs one system call, asking one for each socket; with 07-idle-mailbox.patch it costs none.
     """
     cdef Py_ssize_t i
     cdef Py_ssize_t ready = 0
-    cdef int events
+    cdef int events, unknown
     cdef SocketHandle handle
     for i in range(count):
         if items[i].ptr == NULL:
@@ -96,7 +100,8 @@ cdef Py_ssize_t look_at_sockets(Item *items, Py_ssize_t count) except -1:
             items[i].ready = ZMQ_POLLIN
             ready += 1
             continue
-        if handle.idle & LOOKED and not items[i].events & ~handle.idle & (ZMQ_POLLIN | ZMQ_POLLOUT):
+        unknown = items[i].events & ~handle.idle & (ZMQ_POLLIN | ZMQ_POLLOUT)
+        if not idle_too and handle.idle & LOOKED and not unknown:
             continue
         events = _lib.try_events(items[i].ptr)
         if events < 0:
@@ -220,18 +225,25 @@ cdef int wait_by_library(Item *items, Py_ssize_t count, int64_t left) except -1:
 cdef int poll_items(Item *items, wait_item *fds, Py_ssize_t count, int64_t deadline) except -1:
     cdef Py_ssize_t i, ready
     cdef bint by_library = False
+    cdef bint looking_will_do = LOOKING_IS_FREE
     cdef int64_t left
     for i in range(count):
-        if items[i].ptr != NULL and (<SocketHandle> items[i].handle).thread_safe:
+        if items[i].ptr == NULL:
+            looking_will_do = False
+        elif (<SocketHandle> items[i].handle).thread_safe:
             by_library = True
     while True:
-        ready = look_at_sockets(items, count)
+        ready = look_at_sockets(items, count, looking_will_do and deadline == 0)
         left = 0 if ready else time_left(deadline)
+        if looking_will_do and left == 0:
+            if deadline != 0:
+                look_at_sockets(items, count, True)
+            return 0
         if by_library:
             wait_by_library(items, count, left)
         else:
             wait_for_any(items, fds, count, left)
-        ready = look_at_sockets(items, count)
+        look_at_sockets(items, count, False)
         for i in range(count):
             if items[i].ready:
                 return 0

@@ -21,7 +21,7 @@ cdef int give_back(SocketHandle handle, list frames, int64_t number) except -1
 
 
 cdef inline object receive_at_once(SocketHandle handle, zmq_msg_t *msg, bint copy, Py_ssize_t *size):
-    """A small message as bytes; None: `msg` has `size` bytes, or -errno when there is none. The stash is the caller's to look into."""
+    """A small message as bytes; None: `msg` has `size` bytes, or -errno when there is none. The caller looks into the stash."""
     cdef PyObject *received = NULL
     cdef bint more = False
     cdef void *ptr = enter(handle)

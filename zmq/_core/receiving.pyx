@@ -17,7 +17,6 @@ from .frame cimport Frame, frame_received
 from .handle cimport HANDLE_PER_CALL, RECEIVED_FROM_STASH, RECEIVED_LAST, RECEIVED_MORE, SocketHandle, enter, leave, wait_ready
 from .libzmq cimport ZMQ_DONTWAIT, ZMQ_RCVTIMEO, zmq_msg_t
 from .release cimport close_and_drain, drain, lent_bytes
-from .sending cimport SHARE_BYTES_FROM
 from .sockopt cimport get_int
 from .wait cimport POLLIN, deadline_in
 
@@ -94,15 +93,13 @@ cdef object receive_frame(SocketHandle handle, int flags, bint copy, bint track)
 cdef object take(zmq_msg_t *msg, bint copy, bint track):
     """Python's form of a received message, which is closed, unless there is no memory for that."""
     cdef Frame frame
-    cdef size_t size
     if copy:
-        size = _lib.msg_size(msg)
-        if size < SHARE_BYTES_FROM:
-            return _lib.take_bytes(msg)
-        content = lent_bytes(_lib.msg_data(msg), size)
+        content = _lib.take_small(msg)
         if content is None:
-            return _lib.take_bytes(msg)
-        close_and_drain(msg)
+            content = lent_bytes(_lib.msg_data(msg), _lib.msg_size(msg))
+            if content is None:
+                return _lib.take_large(msg)
+            close_and_drain(msg)
         return content
     frame = frame_received(frame_class, msg)
     _lib.msg_close(msg)

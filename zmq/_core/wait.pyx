@@ -6,6 +6,9 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 
+cdef extern from "Python.h":
+    double PyLong_AsDouble(object) except? -1.0
+
 cdef extern from "atomics.h" nogil:
     ctypedef long atomic_long_t
     void spin_lock(atomic_long_t *lock)
@@ -68,8 +71,10 @@ if hasattr(os, "register_at_fork"):
 
 
 cdef int64_t deadline_in(long milliseconds) noexcept:
-    """The moment so many milliseconds from now; WAIT_FOREVER for a negative number."""
-    return WAIT_FOREVER if milliseconds < 0 else wait_now_ns() + <int64_t> milliseconds * 1000000
+    """The moment so many milliseconds from now; WAIT_FOREVER for a negative number, and for 0 one long ago, without the clock."""
+    if milliseconds <= 0:
+        return 0 if milliseconds == 0 else WAIT_FOREVER
+    return wait_now_ns() + <int64_t> milliseconds * 1000000
 
 
 cdef int64_t deadline_of(object milliseconds) except? -2:
@@ -80,7 +85,7 @@ cdef int64_t deadline_of(object milliseconds) except? -2:
     if not isinstance(milliseconds, (int, float)) and not hasattr(milliseconds, "__float__"):
         raise TypeError(f"a timeout is a number of milliseconds or None, not {milliseconds!r}")
     try:
-        span = float(milliseconds)
+        span = PyLong_AsDouble(milliseconds) if type(milliseconds) is int else float(milliseconds)
     except OverflowError:
         return WAIT_FOREVER
     # anything over ten years is forever, and must not overflow
@@ -89,8 +94,8 @@ cdef int64_t deadline_of(object milliseconds) except? -2:
 
 cdef int64_t time_left(int64_t deadline) noexcept nogil:
     cdef int64_t left
-    if deadline == WAIT_FOREVER:
-        return WAIT_FOREVER
+    if deadline == WAIT_FOREVER or deadline == 0:
+        return deadline
     left = deadline - wait_now_ns()
     return left if left > 0 else 0
 

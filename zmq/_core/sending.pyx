@@ -7,6 +7,7 @@ without waiting, GIL held; only when libzmq says EAGAIN does it wait on the desc
 from cpython.buffer cimport Py_buffer, PyObject_CheckBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.list cimport PyList_AsTuple
 from cpython.ref cimport PyObject
 from libc.errno cimport EAGAIN
 from libc.stdint cimport int64_t
@@ -236,9 +237,9 @@ cdef bint send_at_once(SocketHandle handle, object msg_parts, int flags) except 
     cdef Py_ssize_t count
     cdef PyObject *few[FEW_PARTS]
     cdef PyObject **items
-    if HANDLE_PER_CALL or handle.watcher is not None:
-        # another thread may change a list meanwhile, or while entering tells the watcher
-        msg_parts = tuple(msg_parts)
+    if (HANDLE_PER_CALL or handle.watcher is not None) and isinstance(msg_parts, list):
+        # another thread may change it meanwhile, or while entering tells the watcher
+        msg_parts = PyList_AsTuple(msg_parts)
     items = abi_items(msg_parts, few, FEW_PARTS, &count)
     return few_small_bytes(items, count) and send_bytes(handle, items, count, flags)
 

@@ -240,7 +240,7 @@ def _errno(name: str, own: int, windows: int) -> int:
     return int(getattr(errno, name, _HAUSNUMERO + own))
 
 
-class _OptType(Enum):
+class _OptType(Enum, metaclass=_enum):
     """C types of option values: what Socket.get returns and Socket.set takes."""
 
     int = "int"
@@ -284,6 +284,23 @@ def opt_types() -> Iterator[str]:
     yield ""
 
 
+def global_names() -> Iterator[str]:
+    yield "if TYPE_CHECKING:"
+    for spec in ENUMS:
+        yield from (f"    {spec.global_name(m)}: Final = {spec.name}.{m}" for m in spec.members)
+        yield ""
+    yield "else:"
+    yield "    # Not one by one: up to Python 3.11 each look-up in an enum runs a function."
+    yield "    for _prefix, _kind in ("
+    yield wrapped((f'("{spec.prefix}", {spec.name}),' for spec in ENUMS), "        ")
+    yield "    ):"
+    yield "        globals().update("
+    yield '            (name if name.startswith("PROTOCOL_ERROR_") else _prefix + name, member)'
+    yield "            for name, member in _kind.__members__.items()"
+    yield "        )"
+    yield "    del _prefix, _kind"
+
+
 def constants() -> str:
     text = CONSTANTS_HEAD.format(header=HEADER)
     names = sorted(spec.global_name(member) for spec in ENUMS for member in spec.members)
@@ -293,9 +310,7 @@ def constants() -> str:
     for spec in ENUMS:
         lines += enum_class(spec)
     lines += opt_types()
-    for spec in ENUMS:
-        lines.append("")
-        lines += (f"{spec.global_name(m)}: Final = {spec.name}.{m}" for m in spec.members)
+    lines += global_names()
     return text + "\n".join(lines) + "\n"
 
 

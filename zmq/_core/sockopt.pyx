@@ -207,13 +207,9 @@ cdef class OptionAttribute:
         raise AttributeError(f"option {self.name} cannot be deleted: set it to its default")
 
 
-class SocketOptions:
-    """Every socket option as an attribute, by its lower and upper case name."""
-
-    __slots__ = ()
-
-
 def _define():
+    about = "Every socket option as an attribute, by its lower and upper case name."
+    namespace = {"__doc__": about, "__module__": __name__, "__slots__": ()}
     names = {"int": INT, "int64": INT64, "bytes": BYTES, "fd": DESCRIPTOR}
     rows = {row.name: row for row in SOCKET_OPTIONS}
     for row in SOCKET_OPTIONS:
@@ -221,10 +217,11 @@ def _define():
     for alias, name in ALIASES.items():
         rows[alias] = rows[name]
     for name, row in rows.items():
-        setattr(SocketOptions, name, OptionAttribute(row, name))
+        namespace[name] = OptionAttribute(row, name)
         # lower-case hwm sets both directions, subscribe and unsubscribe are methods, type is the enum member
         if name not in ("HWM", "SUBSCRIBE", "UNSUBSCRIBE", "TYPE"):
-            setattr(SocketOptions, name.lower(), OptionAttribute(row, name.lower()))
+            namespace[name.lower()] = OptionAttribute(row, name.lower())
+    return type("SocketOptions", (), namespace)
 
 
-_define()
+SocketOptions = _define()

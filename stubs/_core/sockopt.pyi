@@ -6,7 +6,6 @@ from typing import Any, Generic, Literal, NoReturn, TypeAlias, TypeVar, overload
 from typing_extensions import Never, Self, disjoint_base
 
 from zmq.constants import SocketOption
-from zmq.options import Option
 
 # ruff: noqa: PYI047  (the aliases are for socket.pyi)
 _BytesOption: TypeAlias = Literal[
@@ -155,7 +154,7 @@ class _Write(_ReadWrite[_T]):
 class OptionAttribute(_Write[Any]):
     """What the attributes are when the program runs; which of them can be read, the table says."""
 
-    def __init__(self, row: Option, name: str) -> None: ...
+    def __init__(self, number: int, name: str) -> None: ...
     def __delete__(self, socket: object, /) -> None: ...
     @property
     def name(self) -> str: ...

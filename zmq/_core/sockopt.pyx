@@ -1,6 +1,6 @@
 """Socket options: reading and writing them by C type, and as attributes that tools can see.
 
-The table is zmq/options.py; what a value means is zmq_setsockopt(3) and zmq_getsockopt(3).
+The table is zmq/options.py, by way of constants.py; what a value means is zmq_setsockopt(3) and zmq_getsockopt(3).
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -16,8 +16,8 @@ from .handle cimport (
 )
 from .libzmq cimport ZMQ_EVENTS, ZMQ_FD, ZMQ_POLLIN, ZMQ_RCVMORE, ZMQ_TYPE, fd_t
 
+from zmq.constants import SocketOption
 from zmq.error import DraftFDWarning, ThreadError, ZMQError
-from zmq.options import ALIASES, SOCKET_OPTIONS
 
 from ._lib import PYZMQ_DRAFT_API
 
@@ -152,10 +152,10 @@ cdef int _set(SocketHandle handle, int option, const void *value, size_t size) e
 
 
 cdef object _name(int option):
-    for row in SOCKET_OPTIONS:
-        if row.number == option:
-            return row.name
-    return option
+    try:
+        return SocketOption(option).name
+    except ValueError:
+        return option
 
 
 # ---------------------------------------------------------------- attributes
@@ -177,12 +177,17 @@ cdef class OptionAttribute:
     """A socket option as an attribute: ``socket.linger``."""
     cdef int number
     cdef readonly str name
-    cdef readonly str __doc__
 
-    def __init__(self, row, name):
-        self.number = row.number
+    def __init__(self, int number, str name):
+        self.number = number
         self.name = name
-        self.__doc__ = row.meaning
+
+    @property
+    def __doc__(self):
+        from zmq.options import ALIASES, SOCKET_OPTIONS  # prose, which takes 1 % of the time of `import zmq`
+
+        name = self.name.upper()
+        return next(row.meaning for row in SOCKET_OPTIONS if row.name == ALIASES.get(name, name))
 
     def __get__(self, socket, owner):
         if socket is None:
@@ -211,16 +216,12 @@ def _define():
     about = "Every socket option as an attribute, by its lower and upper case name."
     namespace = {"__doc__": about, "__module__": __name__, "__slots__": ()}
     names = {"int": INT, "int64": INT64, "bytes": BYTES, "fd": DESCRIPTOR}
-    rows = {row.name: row for row in SOCKET_OPTIONS}
-    for row in SOCKET_OPTIONS:
-        kinds[<int> row.number] = names[row.kind]
-    for alias, name in ALIASES.items():
-        rows[alias] = rows[name]
-    for name, row in rows.items():
-        namespace[name] = OptionAttribute(row, name)
+    for name, option in SocketOption.__members__.items():
+        kinds[<int> option] = names[option._opt_type._name_]
+        namespace[name] = OptionAttribute(option, name)
         # lower-case hwm sets both directions, subscribe and unsubscribe are methods, type is the enum member
         if name not in ("HWM", "SUBSCRIBE", "UNSUBSCRIBE", "TYPE"):
-            namespace[name.lower()] = OptionAttribute(row, name.lower())
+            namespace[name.lower()] = OptionAttribute(option, name.lower())
     return type("SocketOptions", (), namespace)
 
 

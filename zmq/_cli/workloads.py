@@ -433,33 +433,34 @@ except OSError:
 """
 
 
-def fresh_interpreter(code: str) -> str:
-    """Run `code` in a new interpreter, outside any source tree, and return its output."""
-    with tempfile.TemporaryDirectory() as empty:
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=empty,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-            timeout=60,
-        )
+def fresh_interpreter(code: str, directory: str) -> str:
+    """Run `code` in a new interpreter, in a directory outside any source tree, and return its output."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=directory,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     return done.stdout
 
 
 @workload("a whole process: python -c 'import zmq'", "s", higher_is_better=False)
 def import_time(pace: Pace) -> float:
     times = []
-    for _ in range(1 if pace.quick else max(3, int(pace.seconds * 16))):
-        start = perf_counter()
-        fresh_interpreter("import zmq")
-        times.append(perf_counter() - start)
+    with tempfile.TemporaryDirectory() as empty:
+        for _ in range(1 if pace.quick else max(3, int(pace.seconds * 16))):
+            start = perf_counter()
+            fresh_interpreter("import zmq", empty)
+            times.append(perf_counter() - start)
     return statistics.median(times)
 
 
 @workload("peak resident memory of python -c 'import zmq'", "KiB", higher_is_better=False)
 def import_peak_memory(pace: Pace) -> float:
-    peaks = [int(fresh_interpreter(PEAK_MEMORY)) for _ in range(1 if pace.quick else 3)]
+    with tempfile.TemporaryDirectory() as empty:
+        peaks = [int(fresh_interpreter(PEAK_MEMORY, empty)) for _ in range(1 if pace.quick else 3)]
     return float(statistics.median(peaks))
 
 

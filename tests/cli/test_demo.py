@@ -120,6 +120,19 @@ def test_every_digest_agrees(tree: Path, transport: str, workers: int) -> None:
     assert [state for _, state in rows].count("retired") == (1 if workers > 1 else 0)
 
 
+def test_a_worker_is_retired_however_few_files_there_are(tmp_path: Path) -> None:
+    """All twelve fit into the window of three workers at once."""
+    tree = tmp_path / "few"
+    tree.mkdir()
+    for number in range(12):
+        (tree / f"{number}").write_bytes(os.urandom(100))
+    done = zmq_command("demo", tree, "--workers", 3, directory=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all 12 digests agree" in done.stdout
+    states = re.findall(r"^worker-\d+ .* (retired|finished)$", done.stdout, re.MULTILINE)
+    assert sorted(states) == ["finished", "finished", "retired"]
+
+
 def test_numpy_itself_is_the_default(tmp_path: Path) -> None:
     done = zmq_command("demo", "--workers", 2, directory=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

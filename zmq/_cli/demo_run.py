@@ -112,6 +112,8 @@ class Run:
         self.trackers: list[zmq.MessageTracker] = []
         self.someone_lost = False
         self.progress_at = monotonic()
+        # So many files are not dealt before a worker has been retired.
+        self.kept = int(len(plan.tasks) * (1 - RETIRE_AFTER)) if plan.workers > 1 else 0
 
     async def execute(self) -> Report:
         """Begin with half of the workers, add the others, retire one, wait for every result."""
@@ -120,16 +122,15 @@ class Run:
         poller.register(self.inbox, zmq.POLLIN)
         poller.register(self.pool.members, zmq.POLLIN)
         self.pool.grow_to(max(1, self.plan.workers // 2))
-        retiring = self.plan.workers > 1
         while len(self.results) < len(self.plan.tasks):
             dealt = 1 - len(self.queue) / len(self.plan.tasks)
             if self.queue and dealt >= GROW_AFTER:
                 self.pool.grow_to(self.plan.workers)
-            drain = retiring and dealt >= RETIRE_AFTER
-            if drain and not self.in_flight and len(self.pool.ready) == len(self.pool.here):
-                retiring = drain = False
+            drained = len(self.queue) <= self.kept and not self.in_flight
+            if self.kept and drained and len(self.pool.ready) == len(self.pool.here):
+                self.kept = 0
                 self._retire_one()
-            can_send = bool(self.queue) and not drain and self._has_room()
+            can_send = len(self.queue) > self.kept and self._has_room()
             # POLLOUT only then: the poll would return at once while the window is full.
             poller.register(self.outbox, zmq.POLLOUT if can_send else 0)
             ready = dict(await poller.poll(TICK_MS))
@@ -162,7 +163,7 @@ class Run:
     def _deal(self) -> None:
         """Send while there is room and somebody to send to."""
         self.trackers = [tracker for tracker in self.trackers if not tracker.done]
-        while self.queue and self._has_room():
+        while len(self.queue) > self.kept and self._has_room():
             task = self.queue[0]
             # A file that is sent again may have got its result meanwhile.
             if task.number not in self.results:

@@ -6,6 +6,7 @@ when it has what it wanted, the next one takes its place; when nobody waits, not
 
 from __future__ import annotations
 
+from errno import EBADF
 from itertools import chain
 
 import trio
@@ -72,6 +73,12 @@ class TrioReadiness(Readiness):
                     await wait_readable(self.fd)
                 except trio.ClosedResourceError:
                     continue  # woken, because it is done
+                except OSError as error:
+                    if error.errno != EBADF:
+                        raise
+                    # another thread has closed the socket, and is about to tell
+                    await trio.lowlevel.checkpoint()
+                    continue
                 finally:
                     self._watcher = None
                     waiter.wake = None
